@@ -1,0 +1,1 @@
+"""The in-process engine of the lab. Nothing below this package imports gradio."""

@@ -1,0 +1,267 @@
+"""Lab: what the edges need to know, in one object. Importing it imports no torch."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, TypeVar
+
+from backend.catalog import MODELS, CatalogEntry
+from backend.engine import LocalEngine
+from backend.errors import LabError
+from backend.metrics import Metrics
+from backend.settings import Settings
+from backend.types import (
+    EngineStats,
+    FinishReason,
+    Generation,
+    Message,
+    ModelInfo,
+    Prompt,
+    Request,
+    SamplingParams,
+    StreamUpdate,
+    TokenRecord,
+    TokenStep,
+)
+
+if TYPE_CHECKING:
+    from backend.batch import Ticket
+    from backend.scheduler import Job
+
+Result = TypeVar("Result")
+PAGE_UPDATE_S = 0.1
+WAITING_UPDATE_S = 1.0
+BEAT_LIMIT_S = 10.0
+
+
+class Lab:
+    """The engine with its checks and its numbers. Safe from many threads; close() ends it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics(self.status)
+        self.engine = LocalEngine(settings, on_end=self.metrics.ended, on_load=self.metrics.loaded)
+
+    def start(self) -> None:
+        """Begin loading in the background; idempotent. Whatever needs a model does it too."""
+        self.engine.start()
+
+    def status(self) -> EngineStats:
+        """Return the engine's plain numbers; never blocks."""
+        return self.engine.snapshot()
+
+    def ready(self) -> tuple[bool, str]:
+        """Return whether requests can be answered now, and the reason if not."""
+        stats = self.status()
+        if not stats.models:
+            return False, f"{stats.state}: {stats.detail}" if stats.detail else stats.state
+        silent_s = time.time() - stats.last_beat
+        if silent_s > BEAT_LIMIT_S:
+            return False, f"the model thread has been silent for {silent_s:.0f} s"
+        return True, "ready"
+
+    def catalog(self) -> tuple[CatalogEntry, ...]:
+        """Return the known models that may be named here."""
+        names = {self.settings.model, *self.settings.allowed_models}
+        return tuple(
+            entry
+            for entry in MODELS.values()
+            if entry.path or entry.id in names or self.settings.on_loopback
+        )
+
+    def tokenize(self, text: str, model: str = "") -> list[TokenRecord]:
+        """Return the tokens of a text with the model's special tokens. Raises LabError."""
+        from backend.admission import check_prompt, clean
+
+        check_prompt(text)
+        loaded = self.engine.model(model)
+        return [loaded.vocabulary.record(token_id) for token_id in loaded.encode(clean(text))]
+
+    def render(self, messages: Sequence[Message], model: str = "") -> Prompt:
+        """Return the messages as the model's chat template writes them. Raises LabError."""
+        from backend.admission import as_message, check_prompt
+
+        check_prompt(messages)
+        return self.engine.model(model).render([as_message(message) for message in messages])
+
+    def generate(
+        self,
+        prompt: str | Sequence[Message],
+        params: SamplingParams = SamplingParams(),
+        *,
+        operation: str = "generate",
+        **request_fields: object,
+    ) -> list[Generation]:
+        """Return one Generation per returned sequence, in row order. Raises LabError."""
+        ticket = self._ticket(prompt, params, update_s=60.0, operation=operation, **request_fields)
+        from backend.engine import drain
+
+        rows: list[list[TokenStep]] = [[] for _ in range(params.num_return_sequences)]
+        for step in drain(ticket.channel, lambda: self._submit(ticket)):
+            rows[step.row].append(step)
+        return [generation(steps, len(ticket.ids)) for steps in rows]
+
+    def stream(
+        self,
+        prompt: str | Sequence[Message],
+        params: SamplingParams = SamplingParams(),
+        *,
+        operation: str = "stream",
+        **request_fields: object,
+    ) -> Iterator[TokenStep]:
+        """Yield one TokenStep per token; closing the iterator frees the rows."""
+        from backend.engine import drain
+
+        ticket = self._ticket(prompt, params, update_s=0.0, operation=operation, **request_fields)
+        yield from drain(ticket.channel, lambda: self._submit(ticket))
+
+    async def astream(
+        self,
+        prompt: str | Sequence[Message],
+        params: SamplingParams = SamplingParams(),
+        *,
+        operation: str = "stream",
+        **request_fields: object,
+    ) -> AsyncGenerator[TokenStep, None]:
+        """The same as `stream`, on an event loop."""
+        updates = self.aupdates(prompt, params, update_s=0.0, operation=operation, **request_fields)
+        async with contextlib.aclosing(updates):
+            async for update in updates:
+                for step in update.steps:
+                    yield step
+
+    async def aupdates(
+        self,
+        prompt: str | Sequence[Message],
+        params: SamplingParams = SamplingParams(),
+        *,
+        update_s: float = PAGE_UPDATE_S,
+        operation: str = "stream",
+        **request_fields: object,
+    ) -> AsyncGenerator[StreamUpdate, None]:
+        """Yield what a page redraws: the first token at once, then about ten updates a second.
+
+        While it waits, for the load or in the queue, it yields at least once a second, so that
+        leaving is seen. Closing it frees the rows within two steps.
+        """
+        make = asyncio.create_task(
+            asyncio.to_thread(
+                self._ticket,
+                prompt,
+                params,
+                update_s=update_s,
+                operation=operation,
+                **request_fields,
+            )
+        )
+        try:
+            while not (await asyncio.wait({make}, timeout=WAITING_UPDATE_S))[0]:
+                yield StreamUpdate(waiting="loading")
+            ticket = make.result()
+        finally:
+            make.cancel()
+        channel, loop, changed = ticket.channel, asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has closed: nobody listens
+                loop.call_soon_threadsafe(changed.set)
+
+        try:
+            channel.listen(wake)
+            self._submit(ticket)
+            while True:
+                finished = channel.finished  # read before the items: none can come after it
+                if items := channel.take():
+                    yield StreamUpdate(steps=tuple(items))
+                if finished:
+                    break
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), WAITING_UPDATE_S)
+                changed.clear()
+                position = self.engine.scheduler.queue_position(ticket)
+                if position is not None:
+                    yield StreamUpdate(waiting="queued", queue_position=position)
+            if channel.error:
+                raise channel.error
+        finally:
+            channel.close()
+
+    def run(self, job: "Job", model: str = "") -> Iterator[object]:
+        """Yield what a job on the model thread yields; closing the iterator ends the job."""
+        return self.engine.run(job, model)
+
+    def load_model(self, model: str, precision: str) -> ModelInfo:
+        """Load a model and make it the current one; blocks. Raises LabError."""
+        self.start()
+        return self.engine.load(model or self.settings.model, precision)
+
+    def metrics_text(self) -> tuple[bytes, str]:
+        """Return the body of /metrics and its content type."""
+        return self.metrics.text()
+
+    def saw_person(self, person: str) -> None:
+        """Count a person as here."""
+        self.metrics.saw_person(person)
+
+    def saw_tab(self, tab: str, lang: str) -> None:
+        """Count an opened tab."""
+        self.metrics.saw_tab(tab, lang)
+
+    def exercise(self, exercise: str, correct: bool) -> None:
+        """Count a checked answer."""
+        self.metrics.exercise(exercise, correct)
+
+    def close(self) -> None:
+        """End everything within 5 s."""
+        self.engine.close()
+
+    def _ticket(
+        self,
+        prompt: str | Sequence[Message],
+        params: SamplingParams,
+        *,
+        update_s: float,
+        operation: str,
+        **request_fields: object,
+    ) -> "Ticket":
+        """Check a request as far as possible without a model, then with it."""
+        request = Request(prompt, params, operation=operation, **request_fields)  # type: ignore[arg-type]
+        return self._counted(request, lambda: self._check(request, update_s))
+
+    def _check(self, request: Request, update_s: float) -> "Ticket":
+        from backend.admission import check_limits, check_prompt
+
+        check_prompt(request.prompt)
+        check_limits(request, self.settings)
+        return self.engine.ticket(request, update_s=update_s)
+
+    def _submit(self, ticket: "Ticket") -> None:
+        self._counted(ticket.request, lambda: self.engine.submit(ticket))
+
+    def _counted(self, request: Request, do: Callable[[], Result]) -> Result:
+        try:
+            return do()
+        except LabError:
+            self.metrics.rejected(request.operation, request.model or self.status().current)
+            raise
+
+
+def generation(steps: Sequence[TokenStep], prompt_tokens: int) -> Generation:
+    """Join one row's steps; a row whose request was closed early is "cancelled"."""
+    reason: FinishReason = (steps[-1].finish_reason if steps else None) or "cancelled"
+    return Generation(
+        text="".join(step.text for step in steps),
+        steps=tuple(steps),
+        finish_reason=reason,
+        prompt_tokens=prompt_tokens,
+    )
+
+
+def as_json(record: TokenRecord | TokenStep) -> dict[str, object]:
+    """Return a record as plain JSON values; bytes as a list of numbers."""
+    values = asdict(record)
+    if "data" in values:
+        values["data"] = list(values["data"])
+    return values

@@ -1,0 +1,221 @@
+"""Load one model at one precision, and say what it takes."""
+
+import gc
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from backend.catalog import MODELS, POCKET
+from backend.detokenizer import Vocabulary
+from backend.errors import LabError
+from backend.precision import check_widths, precision
+from backend.settings import Settings
+from backend.types import Message, ModelInfo, Prompt
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedModel:
+    """A resident model with all that a request needs of it."""
+
+    info: ModelInfo
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    vocabulary: Vocabulary
+    end_ids: frozenset[int]
+    device: torch.device
+    # a fast tokenizer refuses two threads at once when their truncation settings differ
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of a text with the model's own special tokens."""
+        with self.lock:
+            return list(self.tokenizer(text)["input_ids"])
+
+    def render(self, messages: list[Message]) -> Prompt:
+        """Apply the chat template with the generation prompt. Raises LabError."""
+        if not self.tokenizer.chat_template:
+            raise LabError(
+                "no_template",
+                f"{self.info.model} has no chat template",
+                "Choose a chat model, or send the prompt as plain text",
+                model=self.info.model,
+            )
+        from jinja2 import TemplateError
+
+        with self.lock:
+            try:
+                rendered = self.tokenizer.apply_chat_template(
+                    [dict(message) for message in messages],
+                    add_generation_prompt=True,
+                    tokenize=False,
+                )
+            except TemplateError as error:
+                raise LabError(
+                    "template",
+                    f"the chat template refused the messages: {error}",
+                    "Begin with at most one system message, then user and assistant in turn",
+                    reason=str(error),
+                ) from None
+            text = str(rendered)
+            ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return Prompt(text=text, ids=tuple(ids))
+
+
+def allowed_source(name: str, settings: Settings) -> str:
+    """Return what `from_pretrained` takes for a model named in a request. Raises LabError.
+
+    A folder comes only from LAB_MODEL; a path in a request is refused everywhere.
+    """
+    if name == settings.model:
+        return MODELS[name].source if name in MODELS else name
+    if not isinstance(name, str) or not name or len(name) > 200:
+        raise LabError(
+            "model_unknown", f"model must be a name, got {name!r:.80}", value=str(name)[:80]
+        )
+    if name.startswith((".", "/", "~")) or "\\" in name or ".." in name or name.count("/") > 1:
+        raise LabError(
+            "model_path",
+            f"model must be a name, not a path, got {name!r:.80}",
+            "The person who starts the lab can set LAB_MODEL to a folder",
+            field="model",
+            value=name[:80],
+            allowed=", ".join(POCKET),
+        )
+    if name in POCKET:
+        return MODELS[name].source
+    if "/" not in name:
+        raise LabError(
+            "model_unknown",
+            f"there is no model named {name!r}",
+            f"Choose one of {', '.join(POCKET)}, or a hub id like organisation/name",
+            field="model",
+            value=name,
+            allowed=", ".join(POCKET),
+        )
+    if not settings.on_loopback and name not in settings.allowed_models:
+        allowed = ", ".join((settings.model, *POCKET, *settings.allowed_models))
+        raise LabError(
+            "model_not_allowed",
+            f"{name} may not be loaded here",
+            "The teacher can add it to LAB_ALLOWED_MODELS",
+            field="model",
+            value=name,
+            allowed=allowed,
+        )
+    return name
+
+
+def load(name: str, precision_name: str, settings: Settings) -> LoadedModel:
+    """Load a model; blocks for seconds. Raises LabError for what a person can mend."""
+    source = allowed_source(name, settings)
+    began = time.perf_counter()
+    wanted = settings.device
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise LabError(
+            "precision_unsupported",
+            "LAB_DEVICE=cuda, but torch sees no CUDA device",
+            "Set LAB_DEVICE=auto, or check the driver",
+            precision=precision_name,
+        )
+    device = torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+    bf16 = torch.cuda.is_bf16_supported() if device.type == "cuda" else None
+    spec = precision(precision_name, cuda_bf16=bf16)
+    # bitsandbytes says at every int8 matrix product that it casts its input
+    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
+    options: dict[str, Any] = {"dtype": getattr(torch, spec.dtype)}
+    if spec.quantization:
+        options["quantization_config"] = BitsAndBytesConfig(**spec.quantization)
+        options["device_map"] = str(device)
+    local = Path(source).is_dir()
+    try:
+        config = AutoConfig.from_pretrained(source, local_files_only=local)
+        text_config = config.get_text_config(decoder=True)
+        names = ("hidden_size", "intermediate_size")
+        check_widths(spec, {n: getattr(text_config, n) for n in names if hasattr(text_config, n)})
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
+        model = AutoModelForCausalLM.from_pretrained(source, local_files_only=local, **options)
+        if not spec.quantization:
+            model = model.to(device)  # type: ignore[arg-type]  # its stub wants the model twice
+        model.eval()
+    except LabError:
+        raise
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        log.exception("loading %s at %s failed", name, spec.name)
+        raise LabError(
+            "load_failed",
+            f"{name} could not be loaded at {spec.name}: {str(error).splitlines()[0]:.200}",
+            "Check the name and the network, or choose another precision",
+            model=name,
+            precision=spec.name,
+            reason=str(error).splitlines()[0][:200],
+        ) from error
+    model.requires_grad_(False)
+    weights_bytes, quant_state_bytes = measure(model)
+    ends = model.generation_config.eos_token_id
+    end_ids = frozenset([ends] if isinstance(ends, int) else ends or [])
+    vocab_size = int(text_config.vocab_size)
+    info = ModelInfo(
+        model=name,
+        precision=spec.name,
+        device=str(device),
+        weights_bytes=weights_bytes,
+        quant_state_bytes=quant_state_bytes,
+        load_s=time.perf_counter() - began,
+        context=int(
+            getattr(text_config, "max_position_embeddings", 0) or tokenizer.model_max_length
+        ),
+        vocab_size=vocab_size,
+        parameters=model.num_parameters(),
+        has_chat_template=bool(tokenizer.chat_template),
+    )
+    return LoadedModel(
+        info=info,
+        model=model,
+        tokenizer=tokenizer,
+        vocabulary=Vocabulary(tokenizer, vocab_size),
+        end_ids=end_ids,
+        device=device,
+    )
+
+
+def measure(model: PreTrainedModel) -> tuple[int, int]:
+    """Return the bytes of weights and of quantisation state that the model holds.
+
+    `get_memory_footprint` leaves out the quantisation state (scales, code books, their own scales).
+    """
+    seen: set[int] = set()
+    weights = state = 0
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.data_ptr() not in seen:  # tied embeddings are held once
+            seen.add(tensor.data_ptr())
+            weights += tensor.nbytes
+        if (quant := getattr(tensor, "quant_state", None)) is not None:
+            parts = [quant.absmax, quant.code, quant.offset]
+            if quant.nested:
+                parts += [quant.state2.absmax, quant.state2.code]
+            state += sum(part.nbytes for part in parts if part is not None)
+        if (scales := getattr(tensor, "SCB", None)) is not None:  # int8: one scale per row
+            state += scales.nbytes
+    return weights, state
+
+
+def release() -> None:
+    """Return freed memory to the device after a model has been dropped."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

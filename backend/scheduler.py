@@ -1,0 +1,221 @@
+"""The model thread: admit, one batched step of the rows, one turn of each job, again.
+
+Nothing else touches a model. A request waits in order until its rows and KV bytes fit; leaving is
+seen within two steps while running, at the next turn (at most half a second) while waiting.
+"""
+
+import itertools
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from backend.batch import Batch, Ticket
+from backend.channel import Channel
+from backend.errors import LabError
+from backend.models import LoadedModel
+from backend.types import Outcome, RequestStats
+
+log = logging.getLogger(__name__)
+
+Job = Callable[[LoadedModel], Iterator[object]]  # yields after every forward
+IDLE_TURN_S = 0.5
+
+
+@dataclass(kw_only=True, eq=False)
+class RunningJob:
+    """A job's generator and the channel its results go to."""
+
+    turns: Iterator[object]
+    channel: Channel[object]
+
+
+class Scheduler:
+    """One thread that owns every batch and job."""
+
+    def __init__(
+        self, *, max_streams: int, kv_cache_bytes: int, on_end: Callable[[RequestStats], None]
+    ) -> None:
+        self.max_streams, self.kv_cache_bytes = max_streams, kv_cache_bytes
+        self._on_end = on_end
+        self._waiting: deque[Ticket] = deque()
+        self._running: list[Ticket] = []
+        self._batches: dict[int, Batch] = {}  # by identity of the loaded model
+        self._jobs: deque[RunningJob] = deque()
+        self._new_jobs: deque[RunningJob] = deque()
+        self._poke = threading.Event()
+        self._closing = False
+        self.last_beat = 0.0
+        self.steps_total = 0
+        self.batch_sizes = [0] * max_streams  # steps with 1, 2, ... rows
+        self.restarts_total = 0
+        self._thread = threading.Thread(target=self._loop, name="model", daemon=True)
+        self._thread.start()
+
+    # any thread
+    def submit(self, ticket: Ticket) -> None:
+        """Put a request in line. Its channel gets the steps and the end."""
+        ticket.channel.on_change = self._poke.set
+        self._waiting.append(ticket)
+        self._poke.set()
+
+    def run(self, loaded: LoadedModel, job: Job) -> Channel[object]:
+        """Start a job; what it yields, None apart, arrives in the channel."""
+        channel: Channel[object] = Channel(limit=1024, update_s=0.0)
+        channel.on_change = self._poke.set
+        self._new_jobs.append(RunningJob(turns=job(loaded), channel=channel))
+        self._poke.set()
+        return channel
+
+    def queue_position(self, ticket: Ticket) -> int | None:
+        """Return how many requests are ahead, None once it runs."""
+        for position, waiting in enumerate(tuple(self._waiting)):
+            if waiting is ticket:
+                return position
+        return None
+
+    @property
+    def queue_depth(self) -> int:
+        """Requests that wait."""
+        return len(self._waiting)
+
+    @property
+    def active_streams(self) -> int:
+        """Requests that run."""
+        return len(self._running)
+
+    @property
+    def active_rows(self) -> int:
+        """Sequences that run, over all models."""
+        return sum(len(ticket.rows) for ticket in tuple(self._running))
+
+    @property
+    def kv_bytes(self) -> dict[str, int]:
+        """KV bytes allocated now, by model."""
+        held: dict[str, int] = {}
+        for batch in tuple(self._batches.values()):
+            name = batch.loaded.info.model
+            held[name] = held.get(name, 0) + batch.cache.nbytes
+        return held
+
+    def close(self, timeout_s: float) -> None:
+        """End all requests as cancelled and join the thread."""
+        self._closing = True
+        self._poke.set()
+        self._thread.join(timeout_s)
+
+    # the model thread
+    def _loop(self) -> None:
+        while not self._closing:
+            self._poke.clear()
+            self.last_beat = time.time()
+            try:
+                worked = self._turn()
+            except Exception as error:  # a bug or the device: fail those running, stay alive
+                log.exception("a turn of the model thread failed")
+                self.restarts_total += 1
+                for ticket in tuple(self._running):
+                    self._end(ticket, "error", error)
+                self._batches.clear()
+                worked = True
+            if not worked:
+                self._poke.wait(IDLE_TURN_S)
+        closing = LabError("closing", "the lab is closing", "Start it again")
+        for ticket in (*self._running, *self._waiting):
+            self._end(ticket, "cancelled", closing)
+        for job in (*self._jobs, *self._new_jobs):
+            job.channel.finish(closing)
+
+    def _turn(self) -> bool:
+        """Do one round of everything; return whether there was anything to do."""
+        for ticket in [t for t in self._waiting if t.channel.closed]:
+            self._waiting.remove(ticket)
+            self._end(ticket, "cancelled")
+        for ticket in [t for t in self._running if t.channel.closed]:
+            self._end(ticket, "cancelled")
+        while self._waiting and self._fits(self._waiting[0]):
+            self._admit(self._waiting.popleft())
+        worked = False
+        for key, batch in tuple(self._batches.items()):
+            ended, size = batch.step()
+            for ticket in ended:
+                self._end(ticket, "ok")
+            if size:
+                worked = True
+                self.steps_total += 1
+                self.batch_sizes[size - 1] += 1
+            if not batch.rows:
+                del self._batches[key]  # its model may have been unloaded
+        while self._new_jobs:
+            self._jobs.append(self._new_jobs.popleft())
+        for job in tuple(self._jobs):
+            worked = self._turn_job(job) or worked
+        return worked
+
+    def _batch(self, loaded: LoadedModel) -> Batch:
+        return self._batches.setdefault(id(loaded), Batch(loaded))
+
+    def _fits(self, ticket: Ticket) -> bool:
+        rows = self.active_rows + ticket.request.params.num_return_sequences
+        if rows > self.max_streams:
+            return False
+        mine = self._batch(ticket.loaded)
+        others = sum(batch.cache.nbytes for batch in self._batches.values() if batch is not mine)
+        return others + mine.bytes_with(ticket) <= self.kv_cache_bytes
+
+    def _admit(self, ticket: Ticket) -> None:
+        ticket.admitted_s = time.monotonic()
+        self._running.append(ticket)
+        try:
+            self._batch(ticket.loaded).join(ticket)
+        except Exception as error:  # this request's prefill alone: the others are untouched
+            log.exception("a prefill failed")
+            self._end(ticket, "error", error)
+
+    def _turn_job(self, job: RunningJob) -> bool:
+        """Run a job up to its next yield; return whether it has more to do now."""
+        if job.channel.closed:
+            self._jobs.remove(job)
+            close = getattr(job.turns, "close", None)  # any iterator may be a job
+            if close:
+                close()
+            return True
+        if job.channel.full:
+            return False
+        try:
+            result = next(job.turns)
+        except StopIteration:
+            self._jobs.remove(job)
+            job.channel.finish()
+        except Exception as error:  # the job's own: its reader gets it, the thread goes on
+            self._jobs.remove(job)
+            job.channel.finish(error)
+        else:
+            if result is not None:
+                job.channel.put([result])
+        return True
+
+    def _end(self, ticket: Ticket, outcome: Outcome, error: BaseException | None = None) -> None:
+        """Free the request's rows, tell its reader, and report what it cost."""
+        if ticket in self._running:
+            self._running.remove(ticket)
+            if batch := self._batches.get(id(ticket.loaded)):
+                batch.leave(ticket)
+        now_s, times = time.monotonic(), ticket.step_times_s
+        self._on_end(
+            RequestStats(
+                operation=ticket.request.operation,
+                model=ticket.loaded.info.model,
+                precision=ticket.loaded.info.precision,
+                outcome=outcome,
+                queue_wait_s=(ticket.admitted_s or now_s) - ticket.submitted_s,
+                ttft_s=times[0] - ticket.submitted_s if times else None,
+                duration_s=now_s - ticket.submitted_s,
+                gaps_s=tuple(b - a for a, b in itertools.pairwise(times)),
+                input_tokens=len(ticket.ids) if ticket.admitted_s else 0,
+                output_tokens=ticket.output_tokens,
+            )
+        )
+        ticket.channel.finish(error)
