@@ -79,6 +79,13 @@ class Lab:
         loaded = self.engine.model(model)
         return [loaded.vocabulary.record(token_id) for token_id in loaded.encode(clean(text))]
 
+    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool, model: str = "") -> str:
+        """Return the text of ids, as the tokenizer's own `decode` gives it."""
+        loaded = self.engine.model(model)
+        with loaded.lock:
+            text = loaded.tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)
+        return str(text)
+
     def render(self, messages: Sequence[Message], model: str = "") -> Prompt:
         """Return the messages as the model's chat template writes them. Raises LabError."""
         from backend.admission import as_message, check_prompt

@@ -85,7 +85,11 @@ def allowed_source(name: str, settings: Settings) -> str:
         return MODELS[name].source if name in MODELS else name
     if not isinstance(name, str) or not name or len(name) > 200:
         raise LabError(
-            "model_unknown", f"model must be a name, got {name!r:.80}", value=str(name)[:80]
+            "model_unknown",
+            f"model must be a name, got {name!r:.80}",
+            field="model",
+            value=str(name)[:80],
+            allowed=", ".join(POCKET),
         )
     if name.startswith((".", "/", "~")) or "\\" in name or ".." in name or name.count("/") > 1:
         raise LabError(
@@ -127,10 +131,9 @@ def load(name: str, precision_name: str, settings: Settings) -> LoadedModel:
     wanted = settings.device
     if wanted == "cuda" and not torch.cuda.is_available():
         raise LabError(
-            "precision_unsupported",
+            "device_missing",
             "LAB_DEVICE=cuda, but torch sees no CUDA device",
             "Set LAB_DEVICE=auto, or check the driver",
-            precision=precision_name,
         )
     device = torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
     bf16 = torch.cuda.is_bf16_supported() if device.type == "cuda" else None

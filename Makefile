@@ -1,0 +1,47 @@
+# Every target installs what is missing; nothing else needs to be set up.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/installed
+
+.PHONY: install run test test-quick lint typecheck bench pocket pocket-small browser
+
+install: $(STAMP)
+
+# torch and the rest in the versions of constraints.txt; done again only when these files change
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $(STAMP)
+
+run: $(STAMP)
+	$(BIN)/python -m demo
+
+# Chromium for the browser tests: as root on Debian it is installed, elsewhere they are skipped
+browser:
+	@if [ -z "$$LAB_CHROMIUM" ] && [ ! -x /usr/bin/chromium ] && [ "$$(id -u)" = 0 ] \
+	  && command -v apt-get >/dev/null; then \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q chromium fonts-noto-cjk; \
+	fi
+
+test: $(STAMP) browser lint typecheck
+	$(BIN)/python -m pytest --durations=10
+
+test-quick: $(STAMP)
+	$(BIN)/python -m pytest -m 'not slow and not browser'
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+typecheck: $(STAMP)
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks.streams
+
+pocket: $(STAMP)
+	$(BIN)/python -m pocket.train --recipe full
+
+pocket-small: $(STAMP)
+	$(BIN)/python -m pocket.train --recipe small

@@ -1,0 +1,1 @@
+"""One script per claim; each writes its figures, machine and versions to benchmarks/results/."""

@@ -1,0 +1,147 @@
+"""The app: own routes, the gate, and the page built once per language from one code."""
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import AsyncIterator, Callable
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import gradio as gr
+from fastapi import FastAPI, Form, Request
+from fastapi.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
+
+from backend.lab import Lab
+from demo import theme
+from demo.endpoints import add_endpoints
+from demo.gate import Gate
+from demo.identity import LANG, TEACHER, Identity
+from demo.tabs import chat, generate
+from demo.widgets.frame import header, status_json, teacher_page
+from demo.words import LANGS, Words, choose_lang, words
+
+# one line per tab: id, the course's section, its module
+TABS: tuple[tuple[str, str, Callable[[Lab, Identity, Words], None]], ...] = (
+    ("generate", "1", generate.build),
+    ("chat", "2.2", chat.build),
+)
+LOAD_AFTER_S = 3.0
+
+
+def build(lab: Lab, identity: Identity, words: Words) -> gr.Blocks:
+    """Build the whole page in one language."""
+    with gr.Blocks(title=words("app.title"), fill_width=True, analytics_enabled=False) as page:
+        header(lab, words)
+        with gr.Tabs(selected="generate", elem_id="tabs") as tabs:
+            for tab_id, section, build_tab in TABS:
+                label = f"{section} {words(f'{tab_id}.tab')}"
+                with gr.Tab(label, id=tab_id, elem_id=f"tab-{tab_id}") as tab:
+                    build_tab(lab, identity, words)
+                tab.select(
+                    lambda tab_id=tab_id: lab.saw_tab(tab_id, words.lang),
+                    api_visibility="private",
+                    queue=False,
+                    show_progress="hidden",
+                )
+        add_endpoints(lab, identity, words)
+
+        def open_tab(request: gr.Request) -> gr.Tabs:
+            wish = request.query_params.get("tab", "generate")
+            tab_id = wish if wish in {t for t, _, _ in TABS} else "generate"
+            lab.saw_tab(tab_id, words.lang)
+            return gr.Tabs(selected=tab_id)
+
+        page.load(
+            open_tab, outputs=tabs, api_visibility="private", queue=False, show_progress="hidden"
+        )
+    page.queue(default_concurrency_limit=None, max_size=None)
+    return page
+
+
+def create_app(lab: Lab) -> FastAPI:
+    """Return the ASGI app over a lab; it does not load a model by itself until it is served."""
+    identity = Identity(lab.settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        timer = threading.Timer(LOAD_AFTER_S, lab.start)
+        timer.daemon = True
+        timer.start()
+        yield
+        timer.cancel()
+        await asyncio.to_thread(lab.close)
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    add_routes(app, lab, identity)
+    for lang in reversed(LANGS):  # the longer path first
+        gr.mount_gradio_app(
+            app,
+            build(lab, identity, words(lang)),
+            path="/" if lang == "en" else f"/{lang}",
+            theme=theme.THEME,
+            css=theme.CSS,
+            head=theme.head(lang),
+            js=theme.on_load(lang),
+            footer_links=["api"],
+            run_history=False,
+            show_error=False,
+            ssr_mode=False,
+            max_file_size="1mb",
+        )
+    app.add_middleware(Gate, lab=lab, identity=identity)
+    return app
+
+
+def add_routes(app: FastAPI, lab: Lab, identity: Identity) -> None:
+    """Health, metrics, the frame's numbers, and the teacher's key."""
+
+    @app.get("/livez")
+    async def livez() -> PlainTextResponse:
+        return PlainTextResponse("ok\n")
+
+    @app.get("/readyz")
+    async def readyz() -> JSONResponse:
+        ready, reason = lab.ready()
+        return JSONResponse({"ready": ready, "reason": reason}, 200 if ready else 503)
+
+    @app.get("/metrics")
+    async def metrics() -> PlainTextResponse:
+        body, content_type = lab.metrics_text()
+        return PlainTextResponse(body, headers={"Content-Type": content_type})
+
+    @app.get("/status")
+    async def status() -> JSONResponse:
+        return JSONResponse(status_json(lab), headers={"Cache-Control": "no-store"})
+
+    @app.get("/teacher")
+    async def teacher(request: Request) -> HTMLResponse:
+        return HTMLResponse(teacher_page(reader(request, lab), known(request, identity), False))
+
+    @app.post("/teacher")
+    async def enter_key(request: Request, key: str = Form("")) -> Response:
+        cookie = identity.teacher_cookie(key)
+        if not cookie:
+            return HTMLResponse(teacher_page(reader(request, lab), False, True), 403)
+        response = RedirectResponse("/", 303)
+        response.set_cookie(TEACHER, cookie, httponly=True, samesite="strict")
+        return response
+
+
+def reader(request: Request, lab: Lab) -> Words:
+    """Return the strings in the language of who asks."""
+    accept = request.headers.get("accept-language", "")
+    asked, remembered = request.query_params.get("lang"), request.cookies.get(LANG)
+    return words(choose_lang(asked, remembered, accept, lab.settings.lang))
+
+
+def known(request: Request, identity: Identity) -> bool:
+    """True where the teacher asks."""
+    return identity.is_teacher(request.cookies, request.headers.get("host", ""))

@@ -1,0 +1,264 @@
+"""Chat: the whole history goes through a template at every turn (the course's 2.1 and 2.2)."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import gradio as gr
+
+from backend.errors import LabError
+from backend.lab import Lab
+from backend.types import Message, TokenStep
+from demo.endpoints import chat_messages, person_of
+from demo.events import QUIET
+from demo.identity import Identity
+from demo.widgets import marks
+from demo.widgets.code_pane import code_html, fill, model_value, sampling_values
+from demo.widgets.settings_row import read, settings_row
+from demo.widgets.template_view import template_html
+from demo.widgets.token_strip import strip_value, token_strip
+from demo.words import Words
+
+SYSTEM = "You are a helpful assistant."  # the course's
+
+
+@dataclass(kw_only=True)
+class Talk:
+    """What one open page has sent so far."""
+
+    sent: list[tuple[int, ...]] = field(default_factory=list)  # the prompt's ids at each turn
+    number: int = 0
+
+
+def build(lab: Lab, identity: Identity, words: Words) -> None:
+    """Draw the tab and bind its handlers."""
+    talk = gr.State(lambda: Talk())
+    with gr.Row(elem_classes="two"):
+        with gr.Column(elem_classes="lesson"):
+            gr.Markdown(words.lesson("chat"), elem_classes="prose")
+            with gr.Column(elem_classes="predict"):
+                guess = gr.Radio(
+                    [(words(f"chat.predict_{n}"), n) for n in ("fewer", "same", "more")],
+                    label=words("chat.predict"),
+                    elem_id="chat-guess",
+                )
+                reveal = gr.HTML(marks.say(), elem_id="chat-reveal")
+            with gr.Accordion(words("exercise.title"), open=False, elem_id="chat-exercises"):
+                gr.Markdown(words("chat.exercise_1"))
+                check_1 = gr.Button(words("exercise.check"), size="sm", elem_id="chat-check-1")
+                told_1 = gr.HTML(marks.say(), elem_id="chat-exercise-1-result")
+                gr.Markdown(words("chat.exercise_2"))
+                check_2 = gr.Button(words("exercise.check"), size="sm", elem_id="chat-check-2")
+                told_2 = gr.HTML(marks.say(), elem_id="chat-exercise-2-result")
+        with gr.Column(elem_classes="bench"):
+            with gr.Column(elem_classes="card"):
+                system = gr.Textbox(
+                    SYSTEM,
+                    label=words("fields.system"),
+                    lines=1,
+                    max_lines=5,
+                    elem_id="chat-system",
+                )
+                log = gr.Chatbot(
+                    label=words("chat.log"),
+                    show_label=False,
+                    height=360,
+                    elem_id="chat-log",
+                    editable="user",
+                    render_markdown=False,
+                    sanitize_html=True,
+                    allow_tags=False,
+                    feedback_options=None,
+                    buttons=["copy"],
+                    layout="bubble",
+                    placeholder=words("chat.placeholder"),
+                )
+                with gr.Row(elem_classes="ask"):
+                    message = gr.Textbox(
+                        label=words("fields.message"),
+                        placeholder=words("chat.enter"),
+                        lines=1,
+                        max_lines=6,
+                        elem_id="chat-message",
+                    )
+                    send = gr.Button(
+                        words("chat.send"),
+                        variant="primary",
+                        elem_classes="go",
+                        elem_id="chat-send",
+                    )
+                    stop = gr.Button(words("stop"), elem_classes="go", elem_id="chat-stop")
+                with gr.Row():
+                    retry = gr.Button(words("chat.retry"), size="sm", elem_id="chat-retry")
+                    clear = gr.Button(words("chat.clear"), size="sm", elem_id="chat-clear")
+                status = gr.HTML(marks.say(), elem_id="chat-status")
+                settings = settings_row(lab, words, "chat", max_new_tokens=160)
+            with gr.Accordion(words("chat.inside"), open=False, elem_id="chat-inside"):
+                rendered = gr.HTML(marks.say(words("inside.wait")), elem_id="chat-rendered")
+            with gr.Accordion(words("chat.reply_tokens"), open=False, elem_id="chat-tokens"):
+                strip = token_strip(words, "chat-strip")
+            with gr.Row(elem_classes="two-cards"):
+                with gr.Column(elem_classes="card"):
+                    code = gr.HTML(elem_id="chat-code")
+                with gr.Column(elem_classes="card"):
+                    gr.HTML(
+                        marks.heading(words("recorded.title"), words, "recorded")
+                        + marks.plain(words("chat.recorded"), "prose"),
+                        elem_id="chat-recorded",
+                    )
+
+    def snippet(messages: Sequence[Message], values: Sequence[object]) -> str:
+        filled = {
+            "MODEL": model_value("pocket-chat"),
+            "MESSAGES": [dict(m) for m in messages],
+            **sampling_values(read(*values)),  # type: ignore[arg-type]
+        }
+        return code_html("chat", fill("chat", filled), words)
+
+    async def reply(
+        t: Talk, history: list[dict], system_text: str, values: tuple, request: gr.Request
+    ) -> AsyncIterator[dict]:
+        """Answer the last user message of `history`; the history keeps what came when it ends."""
+        try:
+            params = read(*values)
+            last, before = history[-1], history[:-1]
+            messages = chat_messages(as_text(last["content"]), before, system_text)
+            yield {status: marks.say(words("waiting.start")), code: snippet(messages, values)}
+            prompt = await asyncio.to_thread(lab.render, messages, "pocket-chat")
+            t.number += 1
+            turn = sum(m["role"] == "user" for m in messages)
+            t.sent = [*t.sent[: turn - 1], prompt.ids]
+            sent = [len(ids) for ids in t.sent]
+            yield {rendered: template_html(prompt, messages, sent, words)}
+            text, steps = "", list[TokenStep]()
+            updates = lab.aupdates(
+                messages,
+                params,
+                model="pocket-chat",
+                person=person_of(identity, request),
+                operation="chat",
+            )
+            async with contextlib.aclosing(updates):
+                async for update in updates:
+                    if update.waiting:
+                        told = words(f"waiting.{update.waiting}", n=update.queue_position)
+                        yield {status: marks.say(told)}
+                        continue
+                    steps.extend(update.steps)
+                    text += "".join(step.text for step in update.steps)
+                    answer = {"role": "assistant", "content": text.strip()}
+                    yield {
+                        log: [*history, answer],
+                        status: marks.say(words("generate.running", n=len(steps))),
+                    }
+            reason = words(f"reason.{steps[-1].finish_reason or 'cancelled'}")
+            yield {
+                status: marks.say(
+                    words("chat.done", n=len(steps), prompt=len(prompt.ids), reason=reason)
+                ),
+                strip: strip_value(words, run=t.number, steps=steps),
+            }
+        except LabError as error:
+            yield {status: marks.say(words.error(error), bad=True)}
+
+    async def sent(
+        t: Talk,
+        history: list[dict],
+        text: str,
+        system_text: str,
+        request: gr.Request,
+        *values: object,
+    ) -> AsyncIterator[dict]:
+        if not text.strip():
+            yield {status: marks.say(words("chat.empty"), bad=True)}
+            return
+        history = [*history, {"role": "user", "content": text}]
+        yield {log: history, message: ""}
+        async for change in reply(t, history, system_text, values, request):
+            yield change
+
+    async def again(
+        t: Talk, history: list[dict], system_text: str, request: gr.Request, *values: object
+    ) -> AsyncIterator[dict]:
+        """Answer the last user message once more."""
+        while history and history[-1]["role"] != "user":
+            history = history[:-1]
+        if not history:
+            yield {status: marks.say(words("chat.nothing"), bad=True)}
+            return
+        yield {log: history}
+        async for change in reply(t, history, system_text, values, request):
+            yield change
+
+    async def edited(
+        t: Talk,
+        history: list[dict],
+        system_text: str,
+        event: gr.EditData,
+        request: gr.Request,
+        *values: object,
+    ) -> AsyncIterator[dict]:
+        """Go on from an edited user message; what came after it goes."""
+        at = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
+        history = [*history[:at], {"role": "user", "content": as_text(event.value)}]
+        yield {log: history}
+        async for change in reply(t, history, system_text, values, request):
+            yield change
+
+    def cleared() -> tuple[Talk, list, str, str, dict]:
+        waiting = marks.say(words("inside.wait"))
+        return Talk(), [], marks.say(), waiting, strip_value(words)
+
+    def predict(answer: str, t: Talk) -> str:
+        lab.exercise("chat-predict", answer == "more")
+        counts = " → ".join(str(len(ids)) for ids in t.sent) or "–"
+        return marks.say(words("chat.reveal", ids=counts))
+
+    def exercise_1(t: Talk) -> str:
+        """The second prompt begins with the first one's ids."""
+        right = len(t.sent) > 1 and t.sent[1][: len(t.sent[0])] == t.sent[0]
+        lab.exercise("chat-1", right)
+        key = "exercise.right" if right else "chat.exercise_1_not"
+        return marks.say(words(key, n=len(t.sent)), bad=not right)
+
+    def exercise_2(history: list[dict]) -> str:
+        """A reply in Japanese letters to a question in English."""
+        pairs = itertools.pairwise(history)
+        right = any(
+            a["role"] == "user"
+            and as_text(a["content"]).isascii()
+            and b["role"] == "assistant"
+            and any("\u3040" <= c <= "\u30ff" for c in as_text(b["content"]))
+            for a, b in pairs
+        )
+        lab.exercise("chat-2", right)
+        key = "exercise.right" if right else "chat.exercise_2_not"
+        return marks.say(words(key), bad=not right)
+
+    outputs = [log, message, status, rendered, strip, code]
+    given = [talk, log, system, *settings.values]
+    asked = [talk, log, message, system, *settings.values]
+    running = [
+        gr.on([send.click, message.submit], sent, asked, outputs, **QUIET),
+        retry.click(again, given, outputs, **QUIET),
+        log.edit(edited, given, outputs, **QUIET),
+    ]
+    stopped = marks.say(words("reason.cancelled"))
+    stop.click(lambda: stopped, None, status, cancels=running, **QUIET)
+    for clears in (clear.click, log.clear):
+        clears(cleared, None, [talk, log, status, rendered, strip], cancels=running, **QUIET)
+    guess.input(predict, [guess, talk], reveal, **QUIET)
+    check_1.click(exercise_1, talk, told_1, **QUIET)
+    check_2.click(exercise_2, log, told_2, **QUIET)
+    code.value = code_html("chat", fill("chat", {}), words)
+
+
+def as_text(content: object) -> str:
+    """Return a Chatbot message's text: a string, or Gradio's list of blocks."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Sequence):
+        return "".join(str(block.get("text", "")) for block in content if isinstance(block, dict))
+    return str(content)

@@ -1,0 +1,305 @@
+"""Generate: a text grows one token at a time; each could have been another (the course's 1)."""
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+from collections.abc import AsyncIterator
+
+import gradio as gr
+
+from backend.errors import LabError
+from backend.lab import Lab
+from backend.types import SamplingParams
+from demo.endpoints import person_of, told
+from demo.events import QUIET
+from demo.identity import Identity
+from demo.runs import Desk, Run
+from demo.widgets import inside, marks
+from demo.widgets.code_pane import code_html, fill, model_value, sampling_values
+from demo.widgets.settings_row import read, settings_row
+from demo.widgets.token_strip import strip_value, token_strip
+from demo.words import Words
+
+PROMPT = "Tell me a story about a dragon."  # the course's
+MODELS = ("pocket-chat", "pocket-base")
+REPEATS = 3
+
+
+def build(lab: Lab, identity: Identity, words: Words) -> None:
+    """Draw the tab and bind its handlers."""
+    desk = gr.State(lambda: Desk())
+    with gr.Row(elem_classes="two"):
+        with gr.Column(elem_classes="lesson"):
+            gr.Markdown(words.lesson("generate"), elem_classes="prose")
+            with gr.Column(elem_classes="predict"):
+                guess = gr.Radio(
+                    ["7", "9", "10", "31"],
+                    label=words("generate.predict"),
+                    elem_id="generate-guess",
+                )
+                reveal = gr.HTML(marks.say(), elem_id="generate-reveal")
+            with gr.Accordion(words("exercise.title"), open=False, elem_id="generate-exercises"):
+                gr.Markdown(words("generate.exercise_1"))
+                five = gr.Textbox(
+                    label=words("generate.exercise_1_label"), elem_id="generate-exercise-1"
+                )
+                check_1 = gr.Button(words("exercise.check"), size="sm")
+                told_1 = gr.HTML(marks.say(), elem_id="generate-exercise-1-result")
+                gr.Markdown(words("generate.exercise_2"))
+                check_2 = gr.Button(words("exercise.check"), size="sm", elem_id="generate-check-2")
+                told_2 = gr.HTML(marks.say(), elem_id="generate-exercise-2-result")
+        with gr.Column(elem_classes="bench"):
+            with gr.Column(elem_classes="card"):
+                with gr.Row(elem_classes="ask"):
+                    prompt = gr.Textbox(
+                        PROMPT,
+                        label=words("fields.prompt"),
+                        lines=1,
+                        max_lines=6,
+                        elem_id="generate-prompt",
+                    )
+                    go = gr.Button(
+                        words("generate.go"),
+                        variant="primary",
+                        elem_classes="go",
+                        elem_id="generate-go",
+                    )
+                    stop = gr.Button(words("stop"), elem_classes="go", elem_id="generate-stop")
+                settings = settings_row(lab, words, "generate", max_new_tokens=120)
+                model = gr.Dropdown(
+                    list(MODELS),
+                    value=MODELS[0],
+                    label=words("fields.model"),
+                    elem_id="generate-model",
+                )
+            with gr.Column(elem_classes="card"):
+                gr.HTML(marks.heading(words("generate.tokens"), words, "measured"))
+                status = gr.HTML(marks.say(), elem_id="generate-status")
+                strip = token_strip(words, "generate-strip")
+                shown_marks = gr.Checkbox(
+                    False, label=words("generate.marks"), elem_id="generate-marks"
+                )
+                ruler = gr.HTML(marks.ruler(9, 0, 120, words), elem_id="generate-ruler")
+            with gr.Accordion(words("inside.title"), open=False, elem_id="generate-inside"):
+                look = gr.HTML(marks.say(words("inside.wait")), elem_id="generate-look")
+                gr.HTML(inside.legend(words))
+            with gr.Accordion(words("repeat.title"), open=False, elem_id="generate-repeat"):
+                gr.Markdown(words("repeat.what"))
+                with gr.Row():
+                    same = gr.Button(words("repeat.same_seed"), elem_id="generate-same-seed")
+                    other = gr.Button(words("repeat.other_seeds"), elem_id="generate-other-seeds")
+                repeated = gr.HTML(marks.say(), elem_id="generate-repeated")
+            with gr.Row(elem_classes="two-cards"):
+                with gr.Column(elem_classes="card"):
+                    code = gr.HTML(elem_id="generate-code")
+                with gr.Column(elem_classes="card"):
+                    gr.HTML(
+                        marks.heading(words("recorded.title"), words, "recorded")
+                        + marks.plain(words("generate.recorded"), "prose"),
+                        elem_id="generate-recorded",
+                    )
+
+    def snippet(run: Run | None, text: str, model_name: str, params: SamplingParams) -> str:
+        values = {"MODEL": model_value(model_name), "PROMPT": text, **sampling_values(params)}
+        if run and run.given:
+            values["PREFIX_IDS"] = list(run.given)
+            return code_html("taken_apart", fill("taken_apart", values), words)
+        return code_html("generate", fill("generate", values), words)
+
+    def draw(d: Desk, run: Run, *, done: bool, with_marks: bool) -> dict[str, object]:
+        return strip_value(
+            words,
+            run=d.number,
+            prompt=run.tokens,
+            steps=run.steps,
+            done=done,
+            branches=[r.text for r in d.runs],
+            branch=d.shown,
+            marks=with_marks,
+        )
+
+    async def stream(
+        d: Desk, run: Run, with_marks: bool, request: gr.Request
+    ) -> AsyncIterator[dict]:
+        """Run and redraw; the desk keeps what there is when somebody stops."""
+        began, first_s = time.perf_counter(), None
+        updates = lab.aupdates(
+            run.prompt,
+            run.params,
+            model=run.model,
+            prefix_ids=run.given,
+            person=person_of(identity, request),
+            operation="generate",
+        )
+        async with contextlib.aclosing(updates):
+            async for update in updates:
+                if update.waiting:
+                    text = words(f"waiting.{update.waiting}", n=update.queue_position)
+                    yield {status: marks.say(text)}
+                    continue
+                first_s = first_s or time.perf_counter() - began
+                run.steps.extend(update.steps)
+                new = len(run.steps)
+                yield {
+                    strip: draw(d, run, done=False, with_marks=with_marks),
+                    ruler: marks.ruler(len(run.tokens), new, run.limit, words),
+                    status: marks.say(words("generate.running", n=new)),
+                }
+        ended = run.steps[-1].finish_reason or "cancelled"
+        yield {
+            strip: draw(d, run, done=True, with_marks=with_marks),
+            status: marks.say(
+                words(
+                    "generate.done",
+                    n=len(run.steps),
+                    seconds=f"{time.perf_counter() - began:.2f}",
+                    first=f"{first_s or 0:.2f}",
+                    reason=words(f"reason.{ended}"),
+                    seed=run.params.seed,
+                )
+            ),
+            look: await asyncio.to_thread(inside.taken_apart, lab, run, words),
+        }
+
+    async def generate(
+        d: Desk, text: str, model_name: str, with_marks: bool, request: gr.Request, *values: object
+    ) -> AsyncIterator[dict]:
+        try:
+            params = read(*values)  # type: ignore[arg-type]
+            yield {status: marks.say(words("waiting.start"))}
+            tokens = await asyncio.to_thread(lab.tokenize, text, model_name)
+            run = Run(prompt=text, model=model_name, params=params, tokens=tokens)
+            d.begin(run)
+            yield {code: snippet(run, text, model_name, params)}
+            async for change in stream(d, run, with_marks, request):
+                yield change
+        except LabError as error:
+            yield {status: marks.say(words.error(error), bad=True)}
+
+    async def select(
+        d: Desk, with_marks: bool, event: gr.EventData, request: gr.Request
+    ) -> AsyncIterator[dict]:
+        """Go on from another token, or show an earlier branch again."""
+        fork = event.kind == "fork"
+        if fork:
+            run = await asyncio.to_thread(d.fork, lab, int(event.index), int(event.token))
+        else:
+            run = d.show(int(event.index))
+        if run is None:
+            return
+        yield {code: snippet(run, run.prompt, run.model, run.params)}
+        if not fork:
+            yield {
+                strip: draw(d, run, done=True, with_marks=with_marks),
+                ruler: marks.ruler(len(run.tokens), len(run.steps), run.limit, words),
+                look: await asyncio.to_thread(inside.taken_apart, lab, run, words),
+            }
+            return
+        try:
+            async for change in stream(d, run, with_marks, request):
+                yield change
+        except LabError as error:
+            yield {status: marks.say(words.error(error), bad=True)}
+
+    async def stopped(d: Desk, with_marks: bool) -> dict:
+        run = d.run
+        if run is None or not run.steps:
+            return {status: marks.say(words("reason.cancelled"))}
+        return {
+            strip: draw(d, run, done=True, with_marks=with_marks),
+            status: marks.say(words("generate.stopped", n=len(run.steps))),
+            look: await asyncio.to_thread(inside.taken_apart, lab, run, words),
+        }
+
+    async def repeat(vary: bool, text: str, model_name: str, *values: object) -> AsyncIterator[str]:
+        try:
+            params = read(*values)  # type: ignore[arg-type]
+            seeds = [((params.seed or 0) + (n if vary else 0)) % 2**32 for n in range(REPEATS)]
+            yield marks.say(words("waiting.start"))
+            results = await asyncio.gather(
+                *(
+                    asyncio.to_thread(
+                        lab.generate,
+                        text,
+                        dataclasses.replace(params, seed=seed),
+                        model=model_name,
+                    )
+                    for seed in seeds
+                )
+            )
+            texts = [[(s.token_id, s.text) for s in r[0].steps] for r in results]
+            yield inside.repeats(texts, seeds, words)
+        except LabError as error:
+            yield marks.say(words.error(error), bad=True)
+
+    async def predict(answer: str) -> str:
+        with told(words):
+            n = len(await asyncio.to_thread(lab.tokenize, PROMPT))
+            lab.exercise("generate-predict", answer == str(n))
+            return marks.say(words("generate.reveal", n=n, pieces=n - 1))
+
+    async def exercise_1(text: str) -> str:
+        try:
+            n = len(await asyncio.to_thread(lab.tokenize, text)) - 1
+        except LabError as error:
+            return marks.say(words.error(error), bad=True)
+        right = len(text.split()) == 5 and n >= 12
+        lab.exercise("generate-1", right)
+        key = "exercise.right" if right else "generate.exercise_1_not"
+        return marks.say(words(key, words=len(text.split()), n=n), bad=not right)
+
+    def exercise_2(d: Desk) -> str:
+        run = d.run
+        n = len(run.steps) if run else 0
+        right = bool(run and n <= 8 and run.steps and run.steps[-1].finish_reason == "stop")
+        lab.exercise("generate-2", right)
+        key = "exercise.right" if right else "generate.exercise_2_not"
+        return marks.say(words(key, n=n), bad=not right)
+
+    inputs = [desk, prompt, model, shown_marks, *settings.values]
+    outputs = [strip, status, ruler, look, code]
+    started = gr.on([go.click, prompt.submit], generate, inputs, outputs, **QUIET)
+    forked = strip.select(select, [desk, shown_marks], outputs, **QUIET)
+    stop.click(
+        stopped, [desk, shown_marks], [strip, status, look], cancels=[started, forked], **QUIET
+    )
+    shown_marks.change(
+        lambda d, m: draw(d, d.run, done=True, with_marks=m) if d.run else gr.skip(),
+        [desk, shown_marks],
+        strip,
+        **QUIET,
+    )
+    repeat_inputs = [prompt, model, *settings.values]
+
+    async def repeat_same(*values: object) -> AsyncIterator[str]:
+        async for html in repeat(False, *values):  # type: ignore[arg-type]
+            yield html
+
+    async def repeat_other(*values: object) -> AsyncIterator[str]:
+        async for html in repeat(True, *values):  # type: ignore[arg-type]
+            yield html
+
+    same.click(repeat_same, repeat_inputs, repeated, **QUIET)
+    other.click(repeat_other, repeat_inputs, repeated, **QUIET)
+    guess.input(predict, guess, reveal, **QUIET)
+    check_1.click(exercise_1, five, told_1, **QUIET)
+    five.submit(exercise_1, five, told_1, **QUIET)
+    check_2.click(exercise_2, desk, told_2, **QUIET)
+
+    def preview(text: str, model_name: str, *values: object) -> object:
+        try:
+            return snippet(None, text, model_name, read(*values))  # type: ignore[arg-type]
+        except LabError:
+            return gr.skip()
+
+    gr.on(
+        [c.change for c in (prompt, model, *settings.values)],  # type: ignore[attr-defined]
+        preview,
+        repeat_inputs,
+        code,
+        trigger_mode="always_last",
+        **QUIET,
+    )
+    code.value = snippet(None, PROMPT, MODELS[0], SamplingParams(
+        do_sample=True, temperature=0.8, top_p=0.9, seed=7, max_new_tokens=120))  # fmt: skip

@@ -1,0 +1,95 @@
+"""One theme of our own: the mock's colours, system fonts, light and dark; nothing from outside."""
+
+from pathlib import Path
+
+import gradio as gr
+
+ASSETS = Path(__file__).parent / "assets"
+SANS = ("system-ui", "Noto Sans JP", "Noto Sans CJK JP", "Hiragino Sans", "Yu Gothic UI", "Meiryo")
+MONO = ("ui-monospace", "SF Mono", "Consolas", "DejaVu Sans Mono", "Noto Sans Mono CJK JP")
+
+TEAL = gr.themes.Color(
+    c50="#eef6f6", c100="#d8eaeb", c200="#b3d6d8", c300="#86bcc0", c400="#4f9aa0",
+    c500="#0a6c74", c600="#0a6c74", c700="#095b62", c800="#084a50", c900="#073a3f", c950="#052a2e",
+)  # fmt: skip
+
+THEME = gr.themes.Base(
+    primary_hue=TEAL,
+    neutral_hue="stone",
+    font=[*SANS, "sans-serif"],
+    font_mono=[*MONO, "monospace"],
+    radius_size="md",
+    text_size="md",
+).set(
+    body_background_fill="#fbfaf6",
+    body_background_fill_dark="#14171a",
+    body_text_color="#1c2024",
+    body_text_color_dark="#eceae4",
+    body_text_color_subdued="#5a6168",
+    body_text_color_subdued_dark="#a5acb2",
+    background_fill_primary="#ffffff",
+    background_fill_primary_dark="#1c2125",
+    background_fill_secondary="#fbfaf6",
+    background_fill_secondary_dark="#14171a",
+    border_color_primary="#e3e0d8",
+    border_color_primary_dark="#30373d",
+    block_background_fill="transparent",
+    block_background_fill_dark="transparent",
+    block_border_width="0px",
+    block_shadow="none",
+    block_padding="0px",
+    block_label_background_fill="transparent",
+    block_label_background_fill_dark="transparent",
+    block_label_text_color="#5a6168",
+    block_label_text_color_dark="#a5acb2",
+    block_title_text_color="#5a6168",
+    block_title_text_color_dark="#a5acb2",
+    block_title_text_weight="500",
+    block_title_text_size="0.84rem",
+    block_info_text_color="#5a6168",
+    block_info_text_color_dark="#a5acb2",
+    input_background_fill="#fbfaf6",
+    input_background_fill_dark="#14171a",
+    input_border_color="#8d918f",
+    input_border_color_dark="#6d757b",
+    input_border_width="1px",
+    button_border_width="1px",
+    button_border_width_dark="1px",
+    input_placeholder_color="#5a6168",
+    input_placeholder_color_dark="#a5acb2",
+    button_primary_background_fill="#0a6c74",
+    button_primary_background_fill_dark="#5fc4c9",
+    button_primary_background_fill_hover="#095b62",
+    button_primary_background_fill_hover_dark="#86d4d8",
+    button_primary_text_color="#ffffff",
+    button_primary_text_color_dark="#06282a",
+    button_secondary_background_fill="#ffffff",
+    button_secondary_background_fill_dark="#1c2125",
+    button_secondary_background_fill_hover="#eef6f6",
+    button_secondary_background_fill_hover_dark="#263036",
+    button_secondary_text_color="#1c2024",
+    button_secondary_text_color_dark="#eceae4",
+    button_secondary_border_color="#8d918f",
+    button_secondary_border_color_dark="#6d757b",
+    slider_color="#0a6c74",
+    slider_color_dark="#5fc4c9",
+    link_text_color="#0a6c74",
+    link_text_color_dark="#5fc4c9",
+    error_text_color="#b4501f",
+    error_text_color_dark="#f0976a",
+)
+
+CSS = (ASSETS / "lab.css").read_text("utf-8")
+_SCRIPTS = "".join(
+    f"<script>{(ASSETS / name).read_text('utf-8')}</script>" for name in ("lab.js", "strip.js")
+)
+
+
+def head(lang: str) -> str:
+    """Return what goes into the page's head: our scripts, before any component loads."""
+    return f"<script>document.documentElement.lang = '{lang}';</script>{_SCRIPTS}"
+
+
+def on_load(lang: str) -> str:
+    """Return the function Gradio calls once its page stands."""
+    return f"() => {{ document.documentElement.lang = '{lang}'; window.lab.ready(); }}"

@@ -1,0 +1,1 @@
+"""Pieces that tabs share, one file each."""

@@ -1,0 +1,1 @@
+"""The pocket model: grammar -> corpus -> tokenizer -> training -> evaluation, all our own text."""

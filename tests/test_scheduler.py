@@ -1,0 +1,195 @@
+"""Rows join, leave, pause and are cancelled; jobs run beside them; the thread stays alive."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from backend.errors import LabError
+from backend.lab import Lab
+from backend.models import LoadedModel
+from backend.settings import Settings
+from backend.types import SamplingParams
+
+PROMPT = "Tell me a story about a dragon."
+LONG = SamplingParams(do_sample=True, temperature=100, seed=1, max_new_tokens=500)
+
+
+@pytest.fixture
+def small_lab() -> Iterator[Lab]:
+    """Room for two rows, one waiting request, and a limit on the KV cache."""
+    lab = Lab(Settings(threads=1, max_streams=2, max_queue=1))
+    lab.engine.model()
+    yield lab
+    lab.close()
+
+
+def until(holds: Callable[[], bool], timeout_s: float = 10.0) -> bool:
+    """Poll for a state of another thread; the limit is for a broken build, not a timing claim."""
+    end = time.monotonic() + timeout_s
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.002)
+    return holds()
+
+
+def endless(lab: Lab, **fields: object) -> Iterator:
+    """Start a stream that has at least one step behind it."""
+    stream = lab.stream(PROMPT, LONG, **fields)
+    next(stream)
+    return stream
+
+
+def test_closing_a_stream_frees_its_row_within_two_steps(lab: Lab) -> None:
+    other = endless(lab)
+    stream = endless(lab)
+    assert lab.status().active_streams == 2
+    before = lab.status().steps_total
+    stream.close()  # type: ignore[attr-defined]
+    assert until(lambda: lab.status().active_streams == 1)
+    assert lab.status().steps_total - before <= 2 + 1  # one may have been under way
+    other.close()  # type: ignore[attr-defined]
+    assert until(lambda: lab.status().active_streams == 0)
+
+
+def test_leaving_while_queued_frees_the_place(small_lab: Lab) -> None:
+    running = [endless(small_lab), endless(small_lab)]
+
+    async def wait_in_line() -> None:
+        updates = small_lab.aupdates(PROMPT, LONG)
+        async for update in updates:
+            assert update.waiting == "queued"
+            assert update.queue_position == 0
+            assert small_lab.status().queue_depth == 1
+            break
+        await updates.aclose()
+
+    asyncio.run(wait_in_line())
+    assert until(lambda: small_lab.status().queue_depth == 0, timeout_s=2.0)
+    for stream in running:
+        stream.close()  # type: ignore[attr-defined]
+
+
+def test_a_full_queue_refuses_and_the_next_request_works(small_lab: Lab) -> None:
+    running = [endless(small_lab), endless(small_lab)]
+    results: list[object] = []
+    waiting = threading.Thread(
+        target=lambda: results.append(small_lab.generate(PROMPT, SamplingParams(max_new_tokens=3)))
+    )
+    waiting.start()
+    assert until(lambda: small_lab.status().queue_depth == 1)
+    with pytest.raises(LabError) as caught:
+        small_lab.generate(PROMPT)
+    assert caught.value.code == "busy"
+    for stream in running:
+        stream.close()  # type: ignore[attr-defined]
+    waiting.join(10)
+    assert len(results) == 1
+    assert small_lab.generate(PROMPT, SamplingParams(max_new_tokens=2))
+
+
+def test_a_reader_that_stops_reading_pauses_only_itself(lab: Lab) -> None:
+    params = SamplingParams(do_sample=True, seed=3, max_new_tokens=400, temperature=100)
+    [alone] = lab.generate(PROMPT, params)
+    stream = lab.stream(PROMPT, params)
+    first = next(stream)
+    others = lab.generate(PROMPT, SamplingParams(max_new_tokens=40))
+    assert others[0].steps
+    assert until(lambda: lab.status().active_rows == 0 or _stalled(lab))
+    assert lab.status().active_streams == (1 if len(alone.steps) > 130 else 0)
+    steps = [first, *stream]
+    assert [s.token_id for s in steps] == [s.token_id for s in alone.steps]
+
+
+def _stalled(lab: Lab) -> bool:
+    before = lab.status().steps_total
+    time.sleep(0.1)
+    return lab.status().steps_total == before
+
+
+def test_a_job_runs_beside_the_rows_and_ends(lab: Lab) -> None:
+    def count(loaded: LoadedModel) -> Iterator[int]:
+        assert threading.current_thread().name == "model"
+        yield from range(20)
+
+    stream = endless(lab)
+    assert list(lab.run(count)) == list(range(20))
+    assert lab.status().active_streams == 1
+    stream.close()  # type: ignore[attr-defined]
+
+
+def test_leaving_a_job_closes_its_generator(lab: Lab) -> None:
+    closed = threading.Event()
+
+    def forever(loaded: LoadedModel) -> Iterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            closed.set()
+
+    results = lab.run(forever)
+    assert next(results) == 1
+    results.close()  # type: ignore[attr-defined]
+    assert closed.wait(5)
+
+
+def test_a_failing_job_fails_alone(lab: Lab) -> None:
+    def fails(loaded: LoadedModel) -> Iterator[int]:
+        yield 1
+        raise KeyError("in the job")
+
+    results = lab.run(fails)
+    assert next(results) == 1
+    with pytest.raises(KeyError, match="in the job"):
+        next(results)
+    assert lab.generate(PROMPT, SamplingParams(max_new_tokens=2))
+
+
+def test_a_failing_forward_is_told_and_the_thread_lives(small_lab: Lab) -> None:
+    loaded = small_lab.engine.model()
+    forward, loaded.model.forward = loaded.model.forward, _broken
+    try:
+        with pytest.raises(RuntimeError, match="the device is gone"):
+            small_lab.generate(PROMPT, SamplingParams(max_new_tokens=5))
+    finally:
+        loaded.model.forward = forward
+    assert len(small_lab.generate(PROMPT, SamplingParams(max_new_tokens=5))[0].steps) <= 5
+    assert small_lab.status().active_rows == 0
+
+
+def _broken(*args: object, **kwargs: object) -> None:
+    raise RuntimeError("the device is gone")
+
+
+def test_more_kv_than_there_is_is_refused_before_it_waits() -> None:
+    lab = Lab(Settings(threads=1, kv_cache_bytes=1_000_000))
+    try:
+        with pytest.raises(LabError) as caught:
+            lab.generate(PROMPT, SamplingParams(max_new_tokens=500))
+        assert caught.value.code == "kv_cache_exceeded"
+    finally:
+        lab.close()
+
+
+def test_memory_is_given_back_when_nobody_runs(lab: Lab) -> None:
+    lab.generate(PROMPT, SamplingParams(max_new_tokens=3))
+    assert until(lambda: sum(lab.status().kv_cache_bytes.values()) == 0)
+
+
+def test_the_heartbeat_goes_on_while_idle(lab: Lab) -> None:
+    before = lab.status().last_beat
+    assert until(lambda: lab.status().last_beat > before, timeout_s=3.0)
+    assert lab.ready() == (True, "ready")
+
+
+def test_close_ends_what_runs() -> None:
+    lab = Lab(Settings(threads=1))
+    stream = endless(lab)
+    began = time.monotonic()
+    lab.close()
+    with pytest.raises(LabError, match="closing"):
+        for _ in stream:
+            pass
+    assert time.monotonic() - began < 5
