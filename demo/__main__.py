@@ -41,7 +41,10 @@ def main() -> int:
     print(f"LLM Tutorial Lab: http://{host}:{listener.getsockname()[1]}/", flush=True)
     if settings.no_auth and not settings.on_loopback:
         print("LAB_NO_AUTH=1: whoever reaches this address can use the lab", flush=True)
-    uvicorn.Server(config).run(sockets=[listener])
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        lab.close()
     return 0
 
 

@@ -1,6 +1,5 @@
 """The app: own routes, the gate, and the page built once per language from one code."""
 
-import asyncio
 import contextlib
 import os
 import threading
@@ -77,7 +76,6 @@ def create_app(lab: Lab) -> FastAPI:
         timer.start()
         yield
         timer.cancel()
-        await asyncio.to_thread(lab.close)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     add_routes(app, lab, identity)

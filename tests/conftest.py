@@ -1,5 +1,7 @@
 """Fixtures shared by all tests: threads pinned, the pocket model once per session."""
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,3 +27,23 @@ def lab() -> Iterator[Lab]:
     lab = Lab(Settings(threads=1))
     yield lab
     lab.close()
+
+
+@pytest.fixture(scope="session")
+def site(lab: Lab) -> Iterator[str]:
+    """The address of a running lab, served by a real server in a thread."""
+    import uvicorn
+
+    from demo.app import create_app
+
+    app = create_app(lab)
+    config = uvicorn.Config(app, port=0, log_level="error")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    lab.engine.model()
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)

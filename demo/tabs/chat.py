@@ -34,7 +34,7 @@ class Talk:
 
 def build(lab: Lab, identity: Identity, words: Words) -> None:
     """Draw the tab and bind its handlers."""
-    talk = gr.State(lambda: Talk())
+    talk = gr.State(Talk())
     with gr.Row(elem_classes="two"):
         with gr.Column(elem_classes="lesson"):
             gr.Markdown(words.lesson("chat"), elem_classes="prose")

@@ -28,7 +28,7 @@ REPEATS = 3
 
 def build(lab: Lab, identity: Identity, words: Words) -> None:
     """Draw the tab and bind its handlers."""
-    desk = gr.State(lambda: Desk())
+    desk = gr.State(Desk())
     with gr.Row(elem_classes="two"):
         with gr.Column(elem_classes="lesson"):
             gr.Markdown(words.lesson("generate"), elem_classes="prose")

@@ -1,0 +1,211 @@
+"""The endpoints of DESIGN 4.4 with gradio_client, and wrong values through the raw wire."""
+
+import inspect
+import itertools
+import json
+import time
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from backend.lab import Lab
+from backend.types import SamplingParams
+from tests.test_scheduler import until
+
+PROMPT = "Tell me a story about a dragon."
+SAMPLING = [
+    "do_sample",
+    "temperature",
+    "top_p",
+    "top_k",
+    "epsilon_cutoff",
+    "max_new_tokens",
+    "seed",
+]
+
+
+@pytest.fixture(scope="module")
+def client(site: str) -> Iterator[Client]:
+    return Client(site + "/", verbose=False)
+
+
+@pytest.fixture(scope="module")
+def client_ja(site: str) -> Iterator[Client]:
+    return Client(site + "/ja/", verbose=False)
+
+
+def raw(site: str, endpoint: str, data: list[object]) -> str:
+    """Send any JSON, as a client of our own would; return the last event's text."""
+    body = json.dumps({"data": data}).encode()
+    headers = {"Content-Type": "application/json"}
+    call = urllib.request.Request(f"{site}/gradio_api/call/{endpoint}", body, headers)
+    with urllib.request.urlopen(call, timeout=60) as answer:
+        event = json.load(answer)["event_id"]
+    address = f"{site}/gradio_api/call/{endpoint}/{event}"
+    with urllib.request.urlopen(address, timeout=60) as stream:
+        return stream.read().decode()
+
+
+def test_the_public_names_and_parameters_are_the_contract(client: Client) -> None:
+    info: dict[str, Any] = client.view_api(return_format="dict", print_info=False)  # type: ignore[assignment]
+    named = info["named_endpoints"]
+    assert set(named) == {"/tokenize", "/complete", "/tokens", "/chat", "/load_model"}
+    names = {k: [p["parameter_name"] for p in v["parameters"]] for k, v in named.items()}
+    assert names["/tokenize"] == ["text", "model"]
+    assert names["/complete"] == names["/tokens"] == ["prompt", "model", *SAMPLING]
+    assert names["/chat"] == ["message", "history", "system", *SAMPLING]
+    assert names["/load_model"] == ["model", "precision"]
+    defaults = {n: p.default for n, p in inspect.signature(SamplingParams).parameters.items()}
+    for parameter in named["/complete"]["parameters"][2:]:
+        assert parameter["parameter_has_default"]
+        assert parameter["parameter_default"] == defaults[parameter["parameter_name"]]
+
+
+def test_tokenize(client: Client, lab: Lab) -> None:
+    records = client.predict(PROMPT, api_name="/tokenize")
+    assert [r["id"] for r in records] == [r.id for r in lab.tokenize(PROMPT)]
+    assert set(records[0]) == {"id", "token", "text", "bytes"}
+
+
+def test_complete_streams_what_generate_gives(client: Client, lab: Lab) -> None:
+    job = client.submit(
+        PROMPT, do_sample=True, temperature=0.8, top_p=0.9, seed=7, api_name="/complete"
+    )
+    parts = list(job)
+    params = SamplingParams(do_sample=True, temperature=0.8, top_p=0.9, seed=7)
+    assert parts[-1] == lab.generate(PROMPT, params)[0].text
+    assert len(parts) > 1
+    assert all(b.startswith(a) for a, b in itertools.pairwise(parts))
+
+
+def test_tokens_are_the_records(client: Client, lab: Lab) -> None:
+    records = client.predict(PROMPT, max_new_tokens=5, api_name="/tokens")
+    [want] = lab.generate(PROMPT, SamplingParams(max_new_tokens=5))
+    assert [r["token_id"] for r in records] == [s.token_id for s in want.steps]
+    assert len(records[0]["alternatives"]) == 5
+    assert records[-1]["finish_reason"] == "length"
+
+
+def test_chat_takes_text_and_blocks(client: Client, lab: Lab) -> None:
+    before = [
+        {"role": "user", "content": [{"type": "text", "text": "Hello."}]},
+        {"role": "assistant", "content": "Hello. How can I help you?"},
+    ]
+    reply = client.predict("1+1=?", before, "You are kind.", api_name="/chat")
+    messages = [
+        {"role": "system", "content": "You are kind."},
+        {"role": "user", "content": "Hello."},
+        before[1],
+        {"role": "user", "content": "1+1=?"},
+    ]
+    assert reply == lab.generate(messages)[0].text.strip()  # type: ignore[arg-type]
+
+
+def test_load_model_measures(client: Client) -> None:
+    info = client.predict("pocket-chat", "fp32", api_name="/load_model")
+    assert info["weights_bytes"] > 4 * info["parameters"] * 0.9
+    assert info["load_s"] > 0
+
+
+COMPLETE = [PROMPT, "", True, 1.0, 1.0, 0, 0.0, 8, 7]
+WRONG = [
+    (0, "", "prompt"),
+    (0, "dragon " * 2100, "prompt"),
+    (0, "x" * 10_000_000, "prompt"),
+    (0, None, "prompt"),
+    (0, {"a": 1}, "prompt"),
+    (1, "no-such-model", "model"),
+    (1, "/etc/passwd", "model"),
+    (1, 7, "model"),
+    (2, "yes", "do_sample"),
+    (3, 0, "temperature"),
+    (3, -1, "temperature"),
+    (3, "hot", "temperature"),
+    (3, None, "temperature"),
+    (4, 0, "top_p"),
+    (4, 2, "top_p"),
+    (4, [0.5], "top_p"),
+    (5, -1, "top_k"),
+    (5, 2.5, "top_k"),
+    (6, 1, "epsilon_cutoff"),
+    (7, 10**9, "max_new_tokens"),
+    (7, 0, "max_new_tokens"),
+    (8, -1, "seed"),
+    (8, 2**32, "seed"),
+    (8, True, "seed"),
+]
+
+
+@pytest.mark.parametrize(("at", "value", "field"), WRONG)
+def test_wrong_values_are_told_by_name_and_the_next_request_works(
+    site: str, at: int, value: object, field: str
+) -> None:
+    data = list(COMPLETE)
+    data[at] = value
+    for root, allowed in ((site, "llowed"), (site + "/ja", "使える")):
+        answer = raw(root, "complete", data)
+        assert "event: error" in answer
+        message = json.loads(answer.split("data: ")[-1])["error"]
+        assert field in message
+        assert allowed in message
+        assert "upstream" not in message
+    assert "event: complete" in raw(site, "complete", COMPLETE)
+
+
+def test_nan_is_refused(site: str) -> None:
+    data = list(COMPLETE)
+    data[3] = float("nan")
+    assert "temperature" in raw(site, "complete", data)
+
+
+def test_wrong_precision_history_and_message(client: Client, client_ja: Client) -> None:
+    with pytest.raises(AppError, match="precision"):
+        client.predict("pocket-chat", "int5", api_name="/load_model")
+    with pytest.raises(AppError, match="精度"):
+        client_ja.predict("pocket-chat", "int5", api_name="/load_model")
+    for history in ("x", [1], [{"role": "user"}], [{"role": "boss", "content": "x"}]):
+        with pytest.raises(AppError, match=r"prompt|History"):
+            client.predict("Hello.", history, api_name="/chat")
+
+
+def test_leaving_a_stream_frees_its_row(site: str, client: Client, lab: Lab) -> None:
+    job = client.submit(
+        PROMPT, do_sample=True, temperature=100, max_new_tokens=500, api_name="/complete"
+    )
+    assert until(lambda: lab.status().active_streams == 1)
+    job.cancel()
+    assert until(lambda: lab.status().active_streams == 0)
+
+
+def test_idle_streams_slow_neither_health_nor_the_next_token(site: str, lab: Lab) -> None:
+    """A hundred streams that wait: /livez and a new request are answered all the same."""
+    import asyncio
+
+    import httpx
+
+    async def hold() -> tuple[float, float]:
+        limits = httpx.Limits(max_connections=200)
+        async with httpx.AsyncClient(limits=limits, timeout=60) as http:
+            streams = []
+            for n in range(100):
+                url = f"{site}/gradio_api/heartbeat/{n:08d}"
+                streams.append(http.stream("GET", url))
+                await streams[-1].__aenter__()
+            began = time.perf_counter()
+            assert (await http.get(site + "/livez")).status_code == 200
+            live_s = time.perf_counter() - began
+            began = time.perf_counter()
+            await asyncio.to_thread(lab.generate, PROMPT, SamplingParams(max_new_tokens=1))
+            token_s = time.perf_counter() - began
+            for stream in streams:
+                await stream.__aexit__(None, None, None)
+        return live_s, token_s
+
+    live_s, token_s = asyncio.run(hold())
+    print(f"with 100 idle streams: /livez {live_s:.3f} s, first token {token_s:.3f} s")
+    assert live_s < 2
+    assert token_s < 5
