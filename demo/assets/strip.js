@@ -21,7 +21,7 @@ window.lab.strip = function (element, props, trigger, watch) {
     else {
       node.type = "button";
       node.dataset.i = index;
-      node.style.setProperty("--a", (0.6 * token.p).toFixed(3));
+      node.style.setProperty("--a", token.p.toFixed(3));
       if (token.p < 0.1) node.classList.add("low");
       node.setAttribute("aria-label", `${shown} ${percent(token.p)}`);
       node.setAttribute("aria-expanded", index === open);
@@ -50,8 +50,8 @@ window.lab.strip = function (element, props, trigger, watch) {
       const right = make("span");
       row.append(make("code", "", c.piece), bar, tail, right);
       tail.title = c.cut ? `${words.removed} ${c.cut}` : `${words.after} ${percent(c.prob)}`;
-      if (c.cut) right.append(make("span", "src", `${words.removed} ${c.cut}`));
-      else if (c.id !== token.id && props.value.done) {
+      if (c.cut) right.append(make("div", "src", `${words.removed} ${c.cut}`));
+      if (c.id !== token.id && props.value.done) {
         const go = make("button", "", words.fork);
         go.type = "button";
         go.dataset.fork = c.id;
