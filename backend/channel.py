@@ -4,6 +4,7 @@ The reader is woken once per update and not once per token: at the first item, t
 `update_s` has passed, when half full, and at the end. A full channel pauses its request.
 """
 
+import math
 import threading
 import time
 from collections import deque
@@ -20,7 +21,7 @@ class Channel(Generic[Item]):
         self._items: deque[Item] = deque()
         self._limit = limit
         self._update_s = update_s
-        self._last_wake_s = 0.0
+        self._last_wake_s = -math.inf  # monotonic time may start near 0
         self._wake: Callable[[], object] = lambda: None
         self.on_change: Callable[[], object] = lambda: None  # tells the scheduler: room, or closed
         self.error: BaseException | None = None
