@@ -6,23 +6,19 @@ One thread, arms interleaved, ratios within each pair; every text is compared wi
 "Inconclusive" when the baseline's own repeats differ by more than 25 %.
 """
 
-import json
-import platform
 import statistics
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
-import transformers
 from transformers import GenerationConfig, set_seed
 
 from backend.lab import Lab
 from backend.settings import Settings
 from backend.types import SamplingParams
+from benchmarks.report import machine, write
 
-RESULTS = Path(__file__).parent / "results"
 PROMPT = "Tell me a story about a dragon."
 STREAMS, PAIRS, NEW_TOKENS = 32, 5, 100
 SETTINGS = {"temperature": 0.8, "top_p": 0.9}
@@ -84,31 +80,14 @@ def measure(lab: Lab) -> dict[str, object]:
     }
 
 
-def machine() -> dict[str, object]:
-    """Return what the figures were measured on."""
-    cpus = Path("/proc/cpuinfo").read_text().split("\n")
-    return {
-        "cpu": next((c.split(":")[1].strip() for c in cpus if c.startswith("model name")), "?"),
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-        "torch": torch.__version__.split("+")[0],
-        "transformers": transformers.__version__,
-    }
-
-
 def main() -> None:
     """Measure, print and write the results."""
     torch.set_num_threads(1)
-    lab = Lab(Settings(threads=1))
+    where, lab = machine(), Lab(Settings(threads=1))
     try:
-        figures = measure(lab) | machine()
+        write("streams", measure(lab) | {"threads": torch.get_num_threads()} | where)
     finally:
         lab.close()
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "streams.json").write_text(json.dumps(figures, indent=1) + "\n")
-    table = "\n".join(f"| {name} | {value} |" for name, value in figures.items())
-    (RESULTS / "streams.md").write_text(f"| figure | value |\n|---|---|\n{table}\n")
-    print(table)
 
 
 if __name__ == "__main__":
