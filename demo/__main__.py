@@ -24,6 +24,7 @@ def main() -> int:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        listener.listen(2048)  # who comes before the page is built waits and is not refused
     except OSError as error:
         return refuse(
             f"LAB_HOST={settings.host} LAB_PORT={settings.port} cannot be used:"
