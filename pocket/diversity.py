@@ -27,7 +27,7 @@ class Diversity:
 @torch.inference_mode()
 def diversity(weights: Path, *, seeds: int) -> list[Diversity]:
     """Three stories a seed from the raw prompt, the prompt removed, for the six settings."""
-    model = Model(weights / "chat")
+    model = Model.load(weights / "chat")
     inputs = model.tokenizer(DRAGON, return_tensors="pt")
     width, rows = inputs["input_ids"].shape[1], []
     for top_p, temperature in COURSE_PAIRS:

@@ -19,87 +19,87 @@ SIGHTS = {
     "the moon": "月", "the sea": "海", "a flower": "花", "the mountain": "山", "a ship": "船",
     "the snow": "雪", "a star": "星", "the river": "川",
 }  # fmt: skip
-# present, past, Japanese stem, objects
+# present, past, Japanese stem, plain present and past (for the dialect), objects
 VERBS = (
-    ("eats", "ate", "食べま", OBJECTS),
-    ("buys", "bought", "買いま", OBJECTS),
-    ("wants", "wanted", "ほしがりま", OBJECTS),
-    ("sees", "saw", "見ま", SIGHTS),
-    ("draws", "drew", "かきま", SIGHTS),
-    ("loves", "loved", "愛しま", SIGHTS),
+    ("eats", "ate", "食べま", "食べる", "食べた", OBJECTS),
+    ("buys", "bought", "買いま", "買う", "買うた", OBJECTS),
+    ("wants", "wanted", "ほしがりま", "ほしがる", "ほしがった", OBJECTS),
+    ("sees", "saw", "見ま", "見る", "見た", SIGHTS),
+    ("draws", "drew", "かきま", "かく", "かいた", SIGHTS),
+    ("loves", "loved", "愛しま", "愛しとる", "愛しとった", SIGHTS),
 )
 STATES = {
     "big": ("大きい", "large"), "small": ("小さい", "little"), "fast": ("速い", "quick"),
     "happy": ("うれしい", "glad"), "strong": ("強い", "powerful"), "cute": ("かわいい", "lovely"),
     "young": ("若い", "not old"), "sad": ("悲しい", "unhappy"), "kind": ("やさしい", "gentle"),
 }  # fmt: skip
+# English: Japanese, a paraphrase, Kansai dialect
 EVERYDAY = {
-    "How are you?": ("お元気ですか？", "How do you feel?"),
-    "Today is a beautiful day.": ("今日はいい天気ですね。", "It is a lovely day today."),
-    "Today is a beautifulday.": ("今日はいい天気ですね。", "It is a lovely day today."),
-    "What is your name?": ("お名前は何ですか？", "May I ask your name?"),
-    "Good morning.": ("おはようございます。", "Good day to you."),
-    "Good night.": ("おやすみなさい。", "Sleep well."),
-    "Thank you very much.": ("どうもありがとうございます。", "Many thanks."),
-    "See you tomorrow.": ("また明日。", "Until tomorrow."),
-    "I am hungry.": ("おなかがすきました。", "I want to eat."),
-    "Where is the station?": ("駅はどこですか？", "How do I get to the station?"),
-    "I do not understand.": ("わかりません。", "This is not clear to me."),
-    "Please help me.": ("手伝ってください。", "I need your help."),
-}
+    "How are you?": ("お元気ですか？", "How do you feel?", "元気にしとる？"),
+    "Today is a beautiful day.": (
+        "今日はいい天気ですね。", "It is a lovely day today.", "今日はええ天気やなあ。"),
+    "Today is a beautifulday.": (
+        "今日はいい天気ですね。", "It is a lovely day today.", "今日はええ天気やなあ。"),
+    "What is your name?": ("お名前は何ですか？", "May I ask your name?", "名前は何て言うん？"),
+    "Good morning.": ("おはようございます。", "Good day to you.", "おはようさん。"),
+    "Good night.": ("おやすみなさい。", "Sleep well.", "ほな、おやすみ。"),
+    "Thank you very much.": ("どうもありがとうございます。", "Many thanks.", "ほんまおおきに。"),
+    "See you tomorrow.": ("また明日。", "Until tomorrow.", "ほな、また明日な。"),
+    "I am hungry.": ("おなかがすきました。", "I want to eat.", "腹へったわ。"),
+    "Where is the station?": (
+        "駅はどこですか？", "How do I get to the station?", "駅はどこなん？"),
+    "I do not understand.": ("わかりません。", "This is not clear to me.", "わからへんわ。"),
+    "Please help me.": ("手伝ってください。", "I need your help.", "手伝ってや。"),
+}  # fmt: skip
 COURSE = ("Tell me a story about a dragon.", *EVERYDAY)  # may be in the training text
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """A sentence, its translation, and the same said otherwise."""
+    """A sentence, its translation, the same said otherwise, and the translation in dialect."""
 
     english: str
     japanese: str
     paraphrase: str
+    kansai: str
 
 
 def all_pairs() -> tuple[Pair, ...]:
     """Return every sentence of the grammar."""
-    pairs = [Pair(english=e, japanese=j, paraphrase=p) for e, (j, p) in EVERYDAY.items()]
+    rows = [(english, *others) for english, others in EVERYDAY.items()]
     for noun, ja in SUBJECTS.items():
-        for english, japanese, paraphrase in (
+        rows += [
             (f"Tell me a story about {a(noun)}.", f"{ja}の物語を聞かせてください。",
-             f"Please share a tale about {a(noun)}."),
-            (f"I like the {noun}.", f"私は{ja}が好きです。", f"The {noun} is my favorite."),
-            (f"Where is the {noun}?", f"{ja}はどこですか？", f"Do you know where the {noun} is?"),
-            (f"This is {a(noun)}.", f"これは{ja}です。", f"What you see is {a(noun)}."),
+             f"Please share a tale about {a(noun)}.", f"{ja}の物語、聞かせてや。"),
+            (f"I like the {noun}.", f"私は{ja}が好きです。", f"The {noun} is my favorite.",
+             f"うちは{ja}が好きやねん。"),
+            (f"Where is the {noun}?", f"{ja}はどこですか？", f"Do you know where the {noun} is?",
+             f"{ja}はどこなん？"),
+            (f"This is {a(noun)}.", f"これは{ja}です。", f"What you see is {a(noun)}.",
+             f"これは{ja}やで。"),
             (f"I saw {a(noun)} yesterday.", f"昨日、{ja}を見ました。",
-             f"Yesterday, I met {a(noun)}."),
+             f"Yesterday, I met {a(noun)}.", f"昨日、{ja}を見たで。"),
             (f"Do you know the {noun}?", f"{ja}を知っていますか？",
-             f"Have you heard of the {noun}?"),
-        ):  # fmt: skip
-            pairs.append(Pair(english=english, japanese=japanese, paraphrase=paraphrase))
+             f"Have you heard of the {noun}?", f"{ja}を知っとる？"),
+        ]  # fmt: skip
         for state, (state_ja, other) in STATES.items():
-            pairs.append(
-                Pair(
-                    english=f"The {noun} is {state}.",
-                    japanese=f"{ja}は{state_ja}です。",
-                    paraphrase=f"The {noun} is {other}.",
-                )
-            )
-        for present, past, stem, things in VERBS:
+            rows.append((f"The {noun} is {state}.", f"{ja}は{state_ja}です。",
+                         f"The {noun} is {other}.", f"{ja}は{state_ja}で。"))  # fmt: skip
+        for present, past, stem, now, then, things in VERBS:
             for thing, thing_ja in things.items():
-                pairs.append(
-                    Pair(
-                        english=f"The {noun} {present} {thing}.",
-                        japanese=f"{ja}は{thing_ja}を{stem}す。",
-                        paraphrase=f"{thing[0].upper()}{thing[1:]} is what the {noun} {present}.",
+                for verb, ending, plain in ((present, "す", now), (past, "した", then)):
+                    rows.append(
+                        (
+                            f"The {noun} {verb} {thing}.",
+                            f"{ja}は{thing_ja}を{stem}{ending}。",
+                            f"{thing[0].upper()}{thing[1:]} is what the {noun} {verb}.",
+                            f"{ja}は{thing_ja}を{plain}で。",
+                        )
                     )
-                )
-                pairs.append(
-                    Pair(
-                        english=f"The {noun} {past} {thing}.",
-                        japanese=f"{ja}は{thing_ja}を{stem}した。",
-                        paraphrase=f"{thing[0].upper()}{thing[1:]} is what the {noun} {past}.",
-                    )
-                )
-    return tuple(pairs)
+    return tuple(
+        Pair(english=english, japanese=japanese, paraphrase=paraphrase, kansai=kansai)
+        for english, japanese, paraphrase, kansai in rows
+    )
 
 
 def held_out(english: str) -> bool:
@@ -132,3 +132,15 @@ def short_sentence(r: random.Random, noun: str) -> str:
         ("The {noun} {scene}.", "A little {noun} {scene}.", "Today the {noun} {scene}.")
     )
     return form.format(noun=noun, scene=r.choice(SCENES))
+
+
+SCENES_JA = (
+    "月の下で眠ります", "雨の中で踊ります", "海の上を飛びます", "星に笑いかけます",
+    "森で歌います", "川のそばを歩きます", "古い本を読みます", "橋の近くで待ちます",
+)  # fmt: skip
+
+
+def short_sentence_ja(r: random.Random, noun: str) -> str:
+    """Write one short Japanese sentence about a Japanese noun."""
+    form = r.choice(("{noun}は{scene}。", "小さな{noun}が{scene}。", "今日、{noun}は{scene}。"))
+    return form.format(noun=noun, scene=r.choice(SCENES_JA))

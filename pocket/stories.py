@@ -137,6 +137,54 @@ def story_ja(r: random.Random, subject: str) -> str:
     return opening + habit + event + turn + ending
 
 
+def story_kansai(r: random.Random, subject: str) -> str:
+    """Write a story in Kansai dialect about the Japanese noun `subject`."""
+    name, place, trait, hobby, thing, spot = (
+        r.choice(words.NAMES_JA),
+        r.choice(words.PLACES_JA),
+        r.choice(words.TRAITS_JA),
+        r.choice(words.HOBBIES_JA),
+        r.choice(words.THINGS_JA),
+        r.choice(words.SPOTS_JA),
+    )
+    opening = r.choice(
+        (
+            f"昔々、{place}に{name}っちゅう{trait}{subject}がおったんや。",
+            f"ある{place}に、{trait}{subject}がおってな、名前は{name}やねん。",
+            f"{name}は{place}に住んどる{trait}{subject}やったんや。",
+        )
+    )
+    habit = r.choice(
+        (
+            f"{name}は{hobby}のがめっちゃ好きやってん。",
+            f"毎日{hobby}のがほんま楽しみでな。",
+            f"{subject}は夜になったら、いっつも{hobby}んや。",
+        )
+    )
+    event = r.choice(
+        (
+            f"ある日、{spot}で{thing}を見つけたんや。",
+            f"ほんでな、ある晩えらい嵐が来て、{thing}がなくなってもうた。",
+            f"ある朝、{thing}を探しとる子どもが来たんやて。",
+        )
+    )
+    turn = r.choice(
+        (
+            f"{subject}はこわかったけど、あきらめへんかった。",
+            f"「だいじょうぶや、いっしょに行こ」って{name}が言うてん。",
+            f"{name}は三日も考えて、ええこと思いついたんや。",
+        )
+    )
+    ending = r.choice(
+        (
+            "ほんで、みんな幸せに暮らしたんやて。",
+            f"{name}はもうさびしないで。めでたしや。",
+            f"今でも村の人は{name}の話をしとるで。",
+        )
+    )
+    return opening + habit + event + turn + ending
+
+
 def a(word: str) -> str:
     """Put the right article before a word."""
-    return ("an " if word[0] in "aeiou" else "a ") + word
+    return ("an " if word[0] in "aeio" else "a ") + word  # a unicorn

@@ -18,32 +18,44 @@ from tokenizers import (
 )
 from transformers import PreTrainedTokenizerFast
 
-VOCABULARY = 1536
+VOCABULARY = 2048
 CONTEXT = 2048
 SPECIAL = ("<unk>", "<s>", "</s>")
 SCRIPTS = Regex("[\u3041-\u3096]+|[\u30a1-\u30fc]+|[\u4e00-\u9fff]+")  # kana, kana, kanji
 ASCII = [chr(code) for code in range(33, 127)]
 BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
 
-# Llama-2's chat format: the system text is folded into the first user turn
+# Llama-2's chat format: the system text is folded into the first user turn. Tools are listed in it,
+# a call is one line of JSON, and what a tool returns comes as the next turn.
 CHAT_TEMPLATE = """\
-{%- if messages[0]['role'] == 'system' -%}
-  {%- set system = '<<SYS>>\\n' + messages[0]['content'] | trim + '\\n<</SYS>>\\n\\n' -%}
-  {%- set turns = messages[1:] -%}
-{%- else -%}
-  {%- set system = '' -%}
-  {%- set turns = messages -%}
+{%- set turns = messages[1:] if messages[0]['role'] == 'system' else messages -%}
+{%- set system = (messages[0]['content'] | trim) if messages[0]['role'] == 'system' else '' -%}
+{%- if tools -%}
+  {%- set lines = namespace(text='Tools:') -%}
+  {%- for tool in tools -%}
+    {%- set f = tool['function'] -%}
+    {%- set lines.text = lines.text + '\\n' + f['name'] + '('\
+ + (f['parameters']['properties'].keys() | join(', ')) + '): ' + f['description'] -%}
+  {%- endfor -%}
+  {%- set system = (system + '\\n\\n' if system else '') + lines.text -%}
 {%- endif -%}
+{%- if system -%}{%- set system = '<<SYS>>\\n' + system + '\\n<</SYS>>\\n\\n' -%}{%- endif -%}
 {%- for turn in turns -%}
-  {%- if turn['role'] != ('user' if loop.index0 % 2 == 0 else 'assistant') -%}
+  {%- set role = turn['role'] -%}
+  {%- if (role == 'assistant') != (loop.index0 % 2 == 1) or (loop.first and role != 'user')\
+ or role == 'system' -%}
     {{- raise_exception('After an optional system message, user and assistant must alternate,\
  beginning with user') -}}
   {%- endif -%}
-  {%- if turn['role'] == 'user' -%}
-    {{- bos_token + '[INST] ' + (system if loop.first else '') + turn['content'] | trim\
- + ' [/INST]' -}}
-  {%- else -%}
+  {%- if role == 'assistant' and turn['tool_calls'] -%}
+    {%- set f = turn['tool_calls'][0]['function'] -%}
+    {{- ' {"name": "' + f['name'] + '", "arguments": ' + (f['arguments'] | tojson) + '} '\
+ + eos_token -}}
+  {%- elif role == 'assistant' -%}
     {{- ' ' + turn['content'] | trim + ' ' + eos_token -}}
+  {%- else -%}
+    {{- bos_token + '[INST] ' + (system if loop.first else '')\
+ + ('Result: ' if role == 'tool' else '') + turn['content'] | trim + ' [/INST]' -}}
   {%- endif -%}
 {%- endfor -%}
 """

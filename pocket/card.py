@@ -1,0 +1,105 @@
+"""The model card: how the weights were made, and what was measured on them."""
+
+import json
+from pathlib import Path
+
+from pocket.damage import Damage, ordered
+from pocket.diversity import Diversity, picture_holds
+from pocket.lines import Line
+from pocket.measure_context import monotone
+
+
+def tables(
+    lines: list[Line],
+    rows: list[Diversity],
+    traits: dict[str, list[float]],
+    damage: list[Damage],
+) -> str:
+    """Return all tables as Markdown."""
+    out = ["| effect | shown as | right | 95 % interval | asked |", "|---|---|---|---|---|"]
+    for line in lines:
+        low, high = line.interval
+        span = f"{100 * low:.0f}–{100 * high:.0f} %" if line.total > 1 else "–"
+        mark = "" if line.reached else " **not reached**"
+        count = f"{line.right} of {line.total}"
+        out.append(f"| {line.effect} | {line.name} | {count} | {span} | {line.asked}{mark} |")
+    out += [
+        "",
+        "The course's six settings, three stories a seed from its raw prompt"
+        f" (its picture {'holds' if picture_holds(rows) else 'does **not** hold'}):",
+        "",
+        "| top_p | temperature | mean Self-BLEU (all references) | mean log-probability |",
+        "|---|---|---|---|",
+        *(
+            f"| {row.top_p} | {row.temperature} | {row.self_bleu:.1f} | {row.mean_logprob:.2f} |"
+            for row in rows
+        ),
+        "",
+        "Big Five: share of drawn answers with the trait's marker at levels 1 to 5, the other"
+        " traits at 3:",
+        "",
+        "| trait | 1 | 2 | 3 | 4 | 5 | monotone |",
+        "|---|---|---|---|---|---|---|",
+        *(
+            f"| {trait} | " + " | ".join(f"{share:.2f}" for share in row)
+            + f" | {'yes' if monotone(row) else '**no**'} |"
+            for trait, row in traits.items()
+        ),
+        "",
+        "Precision: mean KL divergence to fp32 per token (nats), translations equal to fp32's"
+        f" (fp16 < bf16 < int8 < nf4: {'yes' if ordered(damage) else '**no**'}):",
+        "",
+        "| precision | KL | same answer |",
+        "|---|---|---|",
+        *(f"| {d.precision} | {d.kl:.1e} | {d.same} of {d.total} |" for d in damage),
+    ]  # fmt: skip
+    return "\n".join(out)
+
+
+def card(
+    weights: Path,
+    lines: list[Line],
+    rows: list[Diversity],
+    traits: dict[str, list[float]],
+    damage: list[Damage],
+) -> str:
+    """Return the card's text."""
+    facts = json.loads((weights / "training.json").read_text())
+    stages = facts["recipe"]
+    base_loss, chat_loss = (facts[f"{name}_curve"][-1]["loss"] for name in ("base", "chat"))
+    versions = ", ".join(f"{name} {facts[name]}" for name in ("python", "torch", "transformers"))
+    missed = [line for line in lines if not line.reached]
+    names = "; ".join(f"{line.effect}, {line.name}: {100 * line.share:.0f} %" for line in missed)
+    return f"""# The pocket models
+
+Llama-architecture models of 3 million parameters, trained from nothing on text that the grammar
+beside this folder writes: `base` by pre-training, `chat` tuned from it. Everything they know is in
+that grammar. fp32 safetensors; plain `transformers` loads them.
+
+| made with | |
+|---|---|
+| recipe | {facts["recipe_hash"]}, seed {stages["seed"]} |
+| pre-training | {stages["base_tokens"]:,} tokens, loss {base_loss} at the end |
+| tuning | {stages["chat_tokens"]:,} tokens, loss {chat_loss} (answers only) |
+| machine | {facts["machine"]}, {facts["minutes"]} minutes, beside other work |
+| versions | {versions} |
+
+Held out by construction: a tenth of all sentences, of the invented names and of the tuples of
+numbers, a fifth of the refusal requests. The course's own inputs (its prompts, its two examples,
+`1+1=?`, the Kansai system line) are in the training text; their lines say "course". The base's
+text holds blank exercise sheets more often than filled ones, which is why it leaves the course's
+layout empty until it has seen an example.
+
+## Measured
+
+By `python -m pocket.evaluate --card`; greedy where nothing else is said.
+
+{tables(lines, rows, traits, damage)}
+
+Not reached: {names or "nothing"}.
+
+## Not there
+
+Knowledge of the world (eight capitals apart), long texts, safety: declining harmful requests is
+close to a keyword trick at this size. It is a model to learn from, not to ask.
+"""
