@@ -23,12 +23,13 @@ from demo import theme
 from demo.endpoints import add_endpoints
 from demo.gate import Gate
 from demo.identity import LANG, TEACHER, Identity
+from demo.links import Fields, restored
 from demo.tabs import chat, generate
 from demo.widgets.frame import header, status_json, teacher_page
 from demo.words import LANGS, Words, choose_lang, words
 
 # one line per tab: id, the course's section, its module
-TABS: tuple[tuple[str, str, Callable[[Lab, Identity, Words], None]], ...] = (
+TABS: tuple[tuple[str, str, Callable[[Lab, Identity, Words], Fields]], ...] = (
     ("generate", "1", generate.build),
     ("chat", "2.2", chat.build),
 )
@@ -39,11 +40,12 @@ def build(lab: Lab, identity: Identity, words: Words) -> gr.Blocks:
     """Build the whole page in one language."""
     with gr.Blocks(title=words("app.title"), fill_width=True, analytics_enabled=False) as page:
         header(lab, words)
+        fields: dict[str, Fields] = {}
         with gr.Tabs(selected="generate", elem_id="tabs") as tabs:
             for tab_id, section, build_tab in TABS:
                 label = f"{section} {words(f'{tab_id}.tab')}"
                 with gr.Tab(label, id=tab_id, elem_id=f"tab-{tab_id}") as tab:
-                    build_tab(lab, identity, words)
+                    fields[tab_id] = build_tab(lab, identity, words)
                 tab.select(
                     lambda tab_id=tab_id: lab.saw_tab(tab_id, words.lang),
                     api_visibility="private",
@@ -52,14 +54,26 @@ def build(lab: Lab, identity: Identity, words: Words) -> gr.Blocks:
                 )
         add_endpoints(lab, identity, words)
 
-        def open_tab(request: gr.Request) -> gr.Tabs:
-            wish = request.query_params.get("tab", "generate")
-            tab_id = wish if wish in {t for t, _, _ in TABS} else "generate"
+        linked = [(t, name, c) for t, named in fields.items() for name, c in named.items()]
+
+        def open_tab(request: gr.Request) -> list[object]:
+            """Open the tab that the link names, with the link's settings."""
+            asked = request.query_params
+            wish = asked.get("tab", "generate")
+            tab_id = wish if wish in fields else "generate"
             lab.saw_tab(tab_id, words.lang)
-            return gr.Tabs(selected=tab_id)
+            settings = (
+                restored(component, asked[name]) if t == tab_id and name in asked else gr.skip()
+                for t, name, component in linked
+            )
+            return [gr.Tabs(selected=tab_id), *settings]
 
         page.load(
-            open_tab, outputs=tabs, api_visibility="private", queue=False, show_progress="hidden"
+            open_tab,
+            outputs=[tabs, *(component for _, _, component in linked)],
+            api_visibility="private",
+            queue=False,
+            show_progress="hidden",
         )
     page.queue(default_concurrency_limit=None, max_size=None)
     return page
@@ -103,28 +117,34 @@ def add_routes(app: FastAPI, lab: Lab, identity: Identity) -> None:
 
     @app.get("/livez")
     async def livez() -> PlainTextResponse:
+        """200 while the process lives."""
         return PlainTextResponse("ok\n")
 
     @app.get("/readyz")
     async def readyz() -> JSONResponse:
+        """200 when requests can be answered, else 503 with the reason."""
         ready, reason = lab.ready()
         return JSONResponse({"ready": ready, "reason": reason}, 200 if ready else 503)
 
     @app.get("/metrics")
     async def metrics() -> PlainTextResponse:
+        """Prometheus text."""
         body, content_type = lab.metrics_text()
         return PlainTextResponse(body, headers={"Content-Type": content_type})
 
     @app.get("/status")
     async def status() -> JSONResponse:
+        """The numbers of the page's frame, as JSON."""
         return JSONResponse(status_json(lab), headers={"Cache-Control": "no-store"})
 
     @app.get("/teacher")
     async def teacher(request: Request) -> HTMLResponse:
+        """The page on which the teacher enters the key."""
         return HTMLResponse(teacher_page(reader(request, lab), known(request, identity), False))
 
     @app.post("/teacher")
     async def enter_key(request: Request, key: str = Form("")) -> Response:
+        """Check the key (form field `key`) and keep it in a cookie."""
         cookie = identity.teacher_cookie(key)
         if not cookie:
             return HTMLResponse(teacher_page(reader(request, lab), False, True), 403)

@@ -57,6 +57,10 @@ THEME = gr.themes.Base(
     button_border_width_dark="1px",
     input_placeholder_color="#5a6168",
     input_placeholder_color_dark="#a5acb2",
+    color_accent_soft="#eef6f6",
+    color_accent_soft_dark="#1d3437",
+    border_color_accent_subdued="#b3d6d8",
+    border_color_accent_subdued_dark="#2f5a5e",
     button_primary_background_fill="#0a6c74",
     button_primary_background_fill_dark="#5fc4c9",
     button_primary_background_fill_hover="#095b62",
@@ -71,6 +75,7 @@ THEME = gr.themes.Base(
     button_secondary_text_color_dark="#eceae4",
     button_secondary_border_color="#8d918f",
     button_secondary_border_color_dark="#6d757b",
+    checkbox_background_color_dark="#14171a",
     slider_color="#0a6c74",
     slider_color_dark="#5fc4c9",
     link_text_color="#0a6c74",
@@ -81,7 +86,8 @@ THEME = gr.themes.Base(
 
 CSS = (ASSETS / "lab.css").read_text("utf-8")
 _SCRIPTS = "".join(
-    f"<script>{(ASSETS / name).read_text('utf-8')}</script>" for name in ("lab.js", "strip.js")
+    f"<script>{(ASSETS / name).read_text('utf-8')}</script>"
+    for name in ("lab.js", "learn.js", "strip.js")
 )
 
 

@@ -7,6 +7,7 @@ import gradio as gr
 
 from backend.lab import Lab
 from backend.types import SamplingParams
+from demo.links import Fields
 from demo.words import Words
 
 GREEDY, SAMPLE = "greedy", "sample"
@@ -23,6 +24,7 @@ class SettingsRow:
     max_new_tokens: gr.Number
     top_k: gr.Number
     epsilon_cutoff: gr.Number
+    more: gr.Accordion  # for a tab's own rare settings
 
     @property
     def values(self) -> list[gr.components.Component]:
@@ -36,6 +38,19 @@ class SettingsRow:
             self.top_k,
             self.epsilon_cutoff,
         ]
+
+    @property
+    def fields(self) -> Fields:
+        """The settings that a link holds, by their names."""
+        return {
+            "mode": self.mode,
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "seed": self.seed,
+            "max_new_tokens": self.max_new_tokens,
+            "top_k": self.top_k,
+            "epsilon_cutoff": self.epsilon_cutoff,
+        }
 
 
 def settings_row(lab: Lab, words: Words, tab: str, *, max_new_tokens: int) -> SettingsRow:
@@ -82,6 +97,7 @@ def settings_row(lab: Lab, words: Words, tab: str, *, max_new_tokens: int) -> Se
         max_new_tokens=most,
         top_k=top_k,
         epsilon_cutoff=epsilon,
+        more=more,
     )
 
 
