@@ -116,13 +116,9 @@ class LocalEngine:
     def _load(self, name: str, precision: str) -> ModelInfo:
         before, self._state, self._detail = self._state, "loading", f"{name} ({precision})"
         try:
-            import torch
-
             from backend.models import load, release
             from backend.scheduler import Scheduler
 
-            if self._scheduler is None and self._settings.threads:
-                torch.set_num_threads(self._settings.threads)
             loaded = load(name, precision, self._settings)
             if self._scheduler is None:
                 self._scheduler = Scheduler(

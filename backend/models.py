@@ -26,6 +26,8 @@ from backend.settings import Settings
 from backend.types import Message, ModelInfo, Prompt
 
 log = logging.getLogger(__name__)
+SMALL = 30_000_000  # parameters; below that a second thread costs more than it brings
+TORCH_THREADS = torch.get_num_threads()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,7 @@ class LoadedModel:
     vocabulary: Vocabulary
     end_ids: frozenset[int]
     device: torch.device
+    threads: int  # of the CPU, for this model's forwards
     # a fast tokenizer refuses two threads at once when their truncation settings differ
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -193,7 +196,14 @@ def load(name: str, precision_name: str, settings: Settings) -> LoadedModel:
         vocabulary=Vocabulary(tokenizer, vocab_size),
         end_ids=end_ids,
         device=device,
+        threads=settings.threads or (1 if info.parameters < SMALL else TORCH_THREADS),
     )
+
+
+def use_threads(threads: int) -> None:
+    """Set the CPU threads of the forwards that this thread runs next."""
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
 
 
 def measure(model: PreTrainedModel) -> tuple[int, int]:

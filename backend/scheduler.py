@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from backend.batch import Batch, Ticket
 from backend.channel import Channel
 from backend.errors import LabError
-from backend.models import LoadedModel
+from backend.models import LoadedModel, use_threads
 from backend.types import Outcome, RequestStats
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ IDLE_TURN_S = 0.5
 class RunningJob:
     """A job's generator and the channel its results go to."""
 
+    loaded: LoadedModel
     turns: Iterator[object]
     channel: Channel[object]
 
@@ -65,7 +66,7 @@ class Scheduler:
         """Start a job; what it yields, None apart, arrives in the channel."""
         channel: Channel[object] = Channel(limit=1024, update_s=0.0)
         channel.on_change = self._poke.set
-        self._new_jobs.append(RunningJob(turns=job(loaded), channel=channel))
+        self._new_jobs.append(RunningJob(loaded=loaded, turns=job(loaded), channel=channel))
         self._poke.set()
         return channel
 
@@ -139,6 +140,7 @@ class Scheduler:
             self._admit(self._waiting.popleft())
         worked = False
         for key, batch in tuple(self._batches.items()):
+            use_threads(batch.loaded.threads)
             ended, size = batch.step()
             for ticket in ended:
                 self._end(ticket, "ok")
@@ -169,6 +171,7 @@ class Scheduler:
         ticket.admitted_s = time.monotonic()
         self._running.append(ticket)
         try:
+            use_threads(ticket.loaded.threads)
             self._batch(ticket.loaded).join(ticket)
         except Exception as error:  # this request's prefill alone: the others are untouched
             log.exception("a prefill failed")
@@ -185,6 +188,7 @@ class Scheduler:
         if job.channel.full:
             return False
         try:
+            use_threads(job.loaded.threads)
             result = next(job.turns)
         except StopIteration:
             self._jobs.remove(job)

@@ -72,7 +72,7 @@ class Settings:
         "auto", _one_of("auto", "cpu", "cuda"), "auto, cpu, cuda", "where models run"
     )
     threads: int = _setting(
-        0, _whole(0, 1024), "0 to 1024", "CPU threads of torch; 0: torch's choice"
+        0, _whole(0, 1024), "0 to 1024", "CPU threads; 0: one for small models, else torch's choice"
     )
     allowed_models: tuple[str, ...] = _setting(
         (), _names, "hub ids separated by commas", "hub ids that may be loaded (on loopback: any)"
