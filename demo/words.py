@@ -28,9 +28,11 @@ class Words:
         """True where there is such a string."""
         return key in self._texts
 
-    def lesson(self, tab: str) -> str:
-        """Return the tab's lesson as Markdown."""
-        return (HERE / "lessons" / f"{tab}.{self.lang}.md").read_text("utf-8")
+    def lesson(self, tab: str) -> tuple[str, str]:
+        """Return the tab's idea in one sentence, and its lesson as Markdown."""
+        text = (HERE / "lessons" / f"{tab}.{self.lang}.md").read_text("utf-8")
+        title, _, body = text.removeprefix("## ").partition("\n")
+        return title, body.strip()
 
     def error(self, error: LabError) -> str:
         """Say in one or two sentences what was wrong, where, and what to do."""
@@ -42,12 +44,12 @@ class Words:
             shown = self(f"fields.{values['field']}")
             values["field"] = f"{shown} ({values['field']})"
         if "allowed" in values:
-            values["allowed"] = self._allowed(values["allowed"])
+            values["allowed"] = self.of("allowed", values["allowed"])
         return self._texts[key].format_map(_Blank(values))
 
-    def _allowed(self, allowed: str) -> str:
-        key = f"allowed.{allowed}"
-        return self._texts.get(key, allowed)
+    def of(self, section: str, english: str) -> str:
+        """Return what the backend says in English in this language, where it has it."""
+        return self._texts.get(f"{section}.{english}", english)
 
 
 class _Blank(dict[str, str]):

@@ -6,7 +6,7 @@ window.lab = {
     this.poll();
     setInterval(() => document.hidden || this.poll(), 3000);
     document.addEventListener("visibilitychange", () => document.hidden || this.poll());
-    document.addEventListener("keydown", this.guard, true);
+    for (const type of ["keydown", "keypress"]) document.addEventListener(type, (event) => this.guard(event), true);
     document.addEventListener("click", (event) => this.click(event));
   },
 
@@ -32,11 +32,15 @@ window.lab = {
     at("waiting").textContent = words.waiting.replace("{n}", now.waiting);
   },
 
-  // Enter never sends while an input method composes; 229 is what Safari gives at its end
+  // Enter never sends while an input method composes; 229 is what Safari gives at its end.
+  // Gradio's text boxes send on keypress, so the keydown before it decides for both.
   guard(event) {
-    if (event.key === "Enter" && (event.isComposing || event.keyCode === 229)) {
-      if (event.target.closest("textarea, input")) event.stopImmediatePropagation();
-    }
+    if (event.key !== "Enter") return;
+    if (event.type === "keydown") this.composing = event.isComposing || event.keyCode === 229;
+    if (!this.composing && !event.isComposing) return;
+    if (!event.target.closest("textarea, input")) return;
+    event.stopImmediatePropagation();
+    if (event.type === "keypress") event.preventDefault();
   },
 
   click(event) {

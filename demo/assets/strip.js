@@ -47,10 +47,9 @@ window.lab.strip = function (element, props, trigger, watch) {
       const bar = make("i");
       bar.style.width = `${(100 * c.raw) / top}%`;
       const tail = make("span", "n", percent(c.raw));
-      const right = make("span");
+      const right = make("span", "do"), removed = c.cut && words.removed.replace("{by}", c.cut);
       row.append(make("code", "", c.piece), bar, tail, right);
-      tail.title = c.cut ? `${words.removed} ${c.cut}` : `${words.after} ${percent(c.prob)}`;
-      if (c.cut) right.append(make("div", "src", `${words.removed} ${c.cut}`));
+      tail.title = removed || `${words.after} ${percent(c.prob)}`;
       if (c.id !== token.id && props.value.done) {
         const go = make("button", "", words.fork);
         go.type = "button";
@@ -58,6 +57,7 @@ window.lab.strip = function (element, props, trigger, watch) {
         go.setAttribute("aria-label", `${words.fork}: ${c.piece}`);
         right.append(go);
       }
+      if (removed) right.append(make("span", "src", removed));
       pop.append(row);
     }
     if (rows.some((c) => Math.abs(c.prob - c.raw) > 0.0005)) {

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import itertools
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from html import unescape
 
 import gradio as gr
 
@@ -14,6 +16,7 @@ from backend.types import Message, TokenStep
 from demo.endpoints import chat_messages, person_of
 from demo.events import QUIET
 from demo.identity import Identity
+from demo.links import Fields
 from demo.widgets import marks
 from demo.widgets.code_pane import code_html, fill, model_value, sampling_values
 from demo.widgets.settings_row import read, settings_row
@@ -32,12 +35,14 @@ class Talk:
     number: int = 0
 
 
-def build(lab: Lab, identity: Identity, words: Words) -> None:
+def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     """Draw the tab and bind its handlers."""
     talk = gr.State(Talk())
+    title, lesson = words.lesson("chat")
     with gr.Row(elem_classes="two"):
+        gr.HTML(marks.title(title), elem_classes="title")
         with gr.Column(elem_classes="lesson"):
-            gr.Markdown(words.lesson("chat"), elem_classes="prose")
+            gr.Markdown(lesson, elem_classes="prose")
             with gr.Column(elem_classes="predict"):
                 guess = gr.Radio(
                     [(words(f"chat.predict_{n}"), n) for n in ("fewer", "same", "more")],
@@ -90,14 +95,21 @@ def build(lab: Lab, identity: Identity, words: Words) -> None:
                         elem_id="chat-send",
                     )
                     stop = gr.Button(words("stop"), elem_classes="go", elem_id="chat-stop")
-                with gr.Row():
+                with gr.Row(elem_classes="tools"):
                     retry = gr.Button(words("chat.retry"), size="sm", elem_id="chat-retry")
                     clear = gr.Button(words("chat.clear"), size="sm", elem_id="chat-clear")
                 status = gr.HTML(marks.say(), elem_id="chat-status")
                 settings = settings_row(lab, words, "chat", max_new_tokens=160)
-            with gr.Accordion(words("chat.inside"), open=False, elem_id="chat-inside"):
+            with gr.Accordion(
+                words("chat.inside"), open=False, elem_classes="card fold", elem_id="chat-inside"
+            ):
                 rendered = gr.HTML(marks.say(words("inside.wait")), elem_id="chat-rendered")
-            with gr.Accordion(words("chat.reply_tokens"), open=False, elem_id="chat-tokens"):
+            with gr.Accordion(
+                words("chat.reply_tokens"),
+                open=False,
+                elem_classes="card fold",
+                elem_id="chat-tokens",
+            ):
                 strip = token_strip(words, "chat-strip")
             with gr.Row(elem_classes="two-cards"):
                 with gr.Column(elem_classes="card"):
@@ -123,8 +135,8 @@ def build(lab: Lab, identity: Identity, words: Words) -> None:
         """Answer the last user message of `history`; the history keeps what came when it ends."""
         try:
             params = read(*values)
-            last, before = history[-1], history[:-1]
-            messages = chat_messages(as_text(last["content"]), before, system_text)
+            texts = [{"role": m["role"], "content": as_text(m["content"])} for m in history]
+            messages = chat_messages(texts[-1]["content"], texts[:-1], system_text)
             yield {status: marks.say(words("waiting.start")), code: snippet(messages, values)}
             prompt = await asyncio.to_thread(lab.render, messages, "pocket-chat")
             t.number += 1
@@ -148,9 +160,8 @@ def build(lab: Lab, identity: Identity, words: Words) -> None:
                         continue
                     steps.extend(update.steps)
                     text += "".join(step.text for step in update.steps)
-                    answer = {"role": "assistant", "content": text.strip()}
                     yield {
-                        log: [*history, answer],
+                        log: [*history, bubble("assistant", text.strip())],
                         status: marks.say(words("generate.running", n=len(steps))),
                     }
             reason = words(f"reason.{steps[-1].finish_reason or 'cancelled'}")
@@ -174,7 +185,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> None:
         if not text.strip():
             yield {status: marks.say(words("chat.empty"), bad=True)}
             return
-        history = [*history, {"role": "user", "content": text}]
+        history = [*history, bubble("user", text)]
         yield {log: history, message: ""}
         async for change in reply(t, history, system_text, values, request):
             yield change
@@ -202,7 +213,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> None:
     ) -> AsyncIterator[dict]:
         """Go on from an edited user message; what came after it goes."""
         at = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
-        history = [*history[:at], {"role": "user", "content": as_text(event.value)}]
+        history = [*history[:at], bubble("user", as_text(event.value))]
         yield {log: history}
         async for change in reply(t, history, system_text, values, request):
             yield change
@@ -247,18 +258,27 @@ def build(lab: Lab, identity: Identity, words: Words) -> None:
     ]
     stopped = marks.say(words("reason.cancelled"))
     stop.click(lambda: stopped, None, status, cancels=running, **QUIET)
-    for clears in (clear.click, log.clear):
-        clears(cleared, None, [talk, log, status, rendered, strip], cancels=running, **QUIET)
+    emptied = [talk, log, status, rendered, strip]
+    clear.click(cleared, None, emptied, cancels=running, **QUIET)
     guess.input(predict, [guess, talk], reveal, **QUIET)
     check_1.click(exercise_1, talk, told_1, **QUIET)
     check_2.click(exercise_2, log, told_2, **QUIET)
     code.value = code_html("chat", fill("chat", {}), words)
+    return {"system": system, **settings.fields}
 
 
 def as_text(content: object) -> str:
-    """Return a Chatbot message's text: a string, or Gradio's list of blocks."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, Sequence):
-        return "".join(str(block.get("text", "")) for block in content if isinstance(block, dict))
-    return str(content)
+    """Return a Chatbot message's text: a string, or Gradio's list of blocks; not escaped."""
+    if isinstance(content, Sequence) and not isinstance(content, str):
+        content = "".join(str(b.get("text", "")) for b in content if isinstance(b, dict))
+    return unescape(str(content))
+
+
+def shown(text: str) -> str:
+    """Return a text as the Chatbot takes it: it renders HTML, cleaned, whatever it is told."""
+    return re.sub(r"&(?=[#\w])", "&amp;", text).replace("<", "&lt;")
+
+
+def bubble(role: str, text: str) -> dict[str, str]:
+    """A message for the log."""
+    return {"role": role, "content": shown(text)}

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import time
 from collections.abc import AsyncIterator
 
@@ -14,24 +13,28 @@ from backend.types import SamplingParams
 from demo.endpoints import person_of, told
 from demo.events import QUIET
 from demo.identity import Identity
+from demo.links import Fields
 from demo.runs import Desk, Run
 from demo.widgets import inside, marks
 from demo.widgets.code_pane import code_html, fill, model_value, sampling_values
+from demo.widgets.repeat import repeat_panel
 from demo.widgets.settings_row import read, settings_row
 from demo.widgets.token_strip import strip_value, token_strip
 from demo.words import Words
 
 PROMPT = "Tell me a story about a dragon."  # the course's
 MODELS = ("pocket-chat", "pocket-base")
-REPEATS = 3
+BRIEF = 10  # new tokens of the second exercise's answer
 
 
-def build(lab: Lab, identity: Identity, words: Words) -> None:
+def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     """Draw the tab and bind its handlers."""
     desk = gr.State(Desk())
+    title, lesson = words.lesson("generate")
     with gr.Row(elem_classes="two"):
+        gr.HTML(marks.title(title), elem_classes="title")
         with gr.Column(elem_classes="lesson"):
-            gr.Markdown(words.lesson("generate"), elem_classes="prose")
+            gr.Markdown(lesson, elem_classes="prose")
             with gr.Column(elem_classes="predict"):
                 guess = gr.Radio(
                     ["7", "9", "10", "31"],
@@ -46,7 +49,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> None:
                 )
                 check_1 = gr.Button(words("exercise.check"), size="sm")
                 told_1 = gr.HTML(marks.say(), elem_id="generate-exercise-1-result")
-                gr.Markdown(words("generate.exercise_2"))
+                gr.Markdown(words("generate.exercise_2", most=BRIEF))
                 check_2 = gr.Button(words("exercise.check"), size="sm", elem_id="generate-check-2")
                 told_2 = gr.HTML(marks.say(), elem_id="generate-exercise-2-result")
         with gr.Column(elem_classes="bench"):
@@ -67,12 +70,13 @@ def build(lab: Lab, identity: Identity, words: Words) -> None:
                     )
                     stop = gr.Button(words("stop"), elem_classes="go", elem_id="generate-stop")
                 settings = settings_row(lab, words, "generate", max_new_tokens=120)
-                model = gr.Dropdown(
-                    list(MODELS),
-                    value=MODELS[0],
-                    label=words("fields.model"),
-                    elem_id="generate-model",
-                )
+                with settings.more:
+                    model = gr.Dropdown(
+                        list(MODELS),
+                        value=MODELS[0],
+                        label=words("fields.model"),
+                        elem_id="generate-model",
+                    )
             with gr.Column(elem_classes="card"):
                 gr.HTML(marks.heading(words("generate.tokens"), words, "measured"))
                 status = gr.HTML(marks.say(), elem_id="generate-status")
@@ -81,15 +85,17 @@ def build(lab: Lab, identity: Identity, words: Words) -> None:
                     False, label=words("generate.marks"), elem_id="generate-marks"
                 )
                 ruler = gr.HTML(marks.ruler(9, 0, 120, words), elem_id="generate-ruler")
-            with gr.Accordion(words("inside.title"), open=False, elem_id="generate-inside"):
+            with gr.Accordion(
+                words("inside.title"),
+                open=False,
+                elem_classes="card fold",
+                elem_id="generate-inside",
+            ):
                 look = gr.HTML(marks.say(words("inside.wait")), elem_id="generate-look")
                 gr.HTML(inside.legend(words))
-            with gr.Accordion(words("repeat.title"), open=False, elem_id="generate-repeat"):
-                gr.Markdown(words("repeat.what"))
-                with gr.Row():
-                    same = gr.Button(words("repeat.same_seed"), elem_id="generate-same-seed")
-                    other = gr.Button(words("repeat.other_seeds"), elem_id="generate-other-seeds")
-                repeated = gr.HTML(marks.say(), elem_id="generate-repeated")
+            repeating = repeat_panel(
+                lab, identity, words, [prompt, model, *settings.values], "generate"
+            )
             with gr.Row(elem_classes="two-cards"):
                 with gr.Column(elem_classes="card"):
                     code = gr.HTML(elem_id="generate-code")
@@ -212,27 +218,6 @@ def build(lab: Lab, identity: Identity, words: Words) -> None:
             look: await asyncio.to_thread(inside.taken_apart, lab, run, words),
         }
 
-    async def repeat(vary: bool, text: str, model_name: str, *values: object) -> AsyncIterator[str]:
-        try:
-            params = read(*values)  # type: ignore[arg-type]
-            seeds = [((params.seed or 0) + (n if vary else 0)) % 2**32 for n in range(REPEATS)]
-            yield marks.say(words("waiting.start"))
-            results = await asyncio.gather(
-                *(
-                    asyncio.to_thread(
-                        lab.generate,
-                        text,
-                        dataclasses.replace(params, seed=seed),
-                        model=model_name,
-                    )
-                    for seed in seeds
-                )
-            )
-            texts = [[(s.token_id, s.text) for s in r[0].steps] for r in results]
-            yield inside.repeats(texts, seeds, words)
-        except LabError as error:
-            yield marks.say(words.error(error), bad=True)
-
     async def predict(answer: str) -> str:
         with told(words):
             n = len(await asyncio.to_thread(lab.tokenize, PROMPT))
@@ -252,17 +237,21 @@ def build(lab: Lab, identity: Identity, words: Words) -> None:
     def exercise_2(d: Desk) -> str:
         run = d.run
         n = len(run.steps) if run else 0
-        right = bool(run and n <= 8 and run.steps and run.steps[-1].finish_reason == "stop")
+        right = bool(run and n <= BRIEF and run.steps and run.steps[-1].finish_reason == "stop")
         lab.exercise("generate-2", right)
         key = "exercise.right" if right else "generate.exercise_2_not"
-        return marks.say(words(key, n=n), bad=not right)
+        return marks.say(words(key, n=n, most=BRIEF), bad=not right)
 
     inputs = [desk, prompt, model, shown_marks, *settings.values]
     outputs = [strip, status, ruler, look, code]
     started = gr.on([go.click, prompt.submit], generate, inputs, outputs, **QUIET)
     forked = strip.select(select, [desk, shown_marks], outputs, **QUIET)
     stop.click(
-        stopped, [desk, shown_marks], [strip, status, look], cancels=[started, forked], **QUIET
+        stopped,
+        [desk, shown_marks],
+        [strip, status, look],
+        cancels=[started, forked, *repeating],
+        **QUIET,
     )
     shown_marks.change(
         lambda d, m: draw(d, d.run, done=True, with_marks=m) if d.run else gr.skip(),
@@ -270,18 +259,6 @@ def build(lab: Lab, identity: Identity, words: Words) -> None:
         strip,
         **QUIET,
     )
-    repeat_inputs = [prompt, model, *settings.values]
-
-    async def repeat_same(*values: object) -> AsyncIterator[str]:
-        async for html in repeat(False, *values):  # type: ignore[arg-type]
-            yield html
-
-    async def repeat_other(*values: object) -> AsyncIterator[str]:
-        async for html in repeat(True, *values):  # type: ignore[arg-type]
-            yield html
-
-    same.click(repeat_same, repeat_inputs, repeated, **QUIET)
-    other.click(repeat_other, repeat_inputs, repeated, **QUIET)
     guess.input(predict, guess, reveal, **QUIET)
     check_1.click(exercise_1, five, told_1, **QUIET)
     five.submit(exercise_1, five, told_1, **QUIET)
@@ -296,10 +273,11 @@ def build(lab: Lab, identity: Identity, words: Words) -> None:
     gr.on(
         [c.change for c in (prompt, model, *settings.values)],  # type: ignore[attr-defined]
         preview,
-        repeat_inputs,
+        [prompt, model, *settings.values],
         code,
         trigger_mode="always_last",
         **QUIET,
     )
     code.value = snippet(None, PROMPT, MODELS[0], SamplingParams(
         do_sample=True, temperature=0.8, top_p=0.9, seed=7, max_new_tokens=120))  # fmt: skip
+    return {"prompt": prompt, "model": model, **settings.fields}

@@ -10,6 +10,7 @@ from backend.types import SamplingParams
 from demo.words import Words
 
 SNIPPETS = Path(__file__).resolve().parent.parent / "snippets"
+FILLED = re.compile(r"^([A-Z_]+ = )(.*[^{[\n])$", re.M)  # what the page fills in, on one line
 
 
 def fill(name: str, values: Mapping[str, object]) -> str:
@@ -55,11 +56,12 @@ def model_value(model: str) -> str:
 
 def code_html(name: str, code: str, words: Words) -> str:
     """Draw the pane; assets/lab.js copies and saves it."""
+    shown = FILLED.sub(r"\1<mark>\2</mark>", escape(code))
     copy, done = escape(words("code.copy")), escape(words("code.copied"))
     return (
         f'<div class="code" data-name="{name}"><div class="h"><h3>{escape(words("code.title"))}'
         f'</h3><span class="src">{escape(words("code.note"))}</span></div>'
-        f'<pre tabindex="0">{escape(code)}</pre><div class="row">'
+        f'<pre tabindex="0">{shown}</pre><div class="row">'
         f'<button type="button" class="tool" data-code="copy" data-label="{copy}"'
         f' data-done="{done}">{copy}</button>'
         '<button type="button" class="tool" data-code="py">.py</button>'

@@ -92,28 +92,3 @@ def legend(words: Words) -> str:
     )
     title = heading(words("inside.legend"), words)
     return f'{title}<div class="scroll"><table class="grid">{rows}</table></div>'
-
-
-def repeats(texts: Sequence[Sequence[tuple[int, str]]], seeds: Sequence[int], words: Words) -> str:
-    """Runs below each other; the first token that differs from the first run is marked."""
-    parts = [heading(words("repeat.result"), words, "measured")]
-    first = texts[0]
-    for n, (tokens, seed) in enumerate(zip(texts, seeds), start=1):
-        at = next(
-            (i for i, (a, b) in enumerate(zip(first, tokens)) if a[0] != b[0]),
-            None if len(first) == len(tokens) else min(len(first), len(tokens)),
-        )
-        if at is None:
-            verdict = words("repeat.first") if n == 1 else words("repeat.same")
-            body = escape("".join(text for _, text in tokens))
-        else:
-            verdict = words("repeat.differs", n=at + 1)
-            body = escape("".join(text for _, text in tokens[:at]))
-            if at < len(tokens):
-                body += f'<span class="diff">{escape(tokens[at][1])}</span>'
-                body += escape("".join(text for _, text in tokens[at + 1 :]))
-        label = words("repeat.run", n=n, seed=seed)
-        css = "same" if at is None else "diff"
-        parts.append(f'<div class="src">{escape(label)} · <span class="{css}">{escape(verdict)}')
-        parts.append(f'</span></div><div class="plain">{body}</div>')
-    return "".join(parts)

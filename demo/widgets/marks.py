@@ -14,6 +14,11 @@ def say(text: str = "", *, bad: bool = False) -> str:
     return f'<div class="say{" bad" if bad else ""}" role="{role}">{escape(text)}</div>'
 
 
+def title(text: str) -> str:
+    """A tab's title: its idea in one sentence."""
+    return f"<h2>{escape(text)}</h2>"
+
+
 def heading(title: str, words: Words, badge: Badge | None = None, note: str = "") -> str:
     """A card's title, where its numbers come from, and a note."""
     kind = ' rec"' if badge == "recorded" else '"'
