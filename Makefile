@@ -42,6 +42,8 @@ bench: $(STAMP)
 
 pocket: $(STAMP)
 	$(BIN)/python -m pocket.train --recipe full
+	$(BIN)/python -m pocket.evaluate --card
 
 pocket-small: $(STAMP)
-	$(BIN)/python -m pocket.train --recipe small
+	$(BIN)/python -m pocket.train --recipe small --work pocket-run/small --out pocket-run/weights
+	$(BIN)/python -m pocket.evaluate --quick --weights pocket-run/weights --only stories instructions

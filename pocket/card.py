@@ -9,13 +9,8 @@ from pocket.lines import Line
 from pocket.measure_context import monotone
 
 
-def tables(
-    lines: list[Line],
-    rows: list[Diversity],
-    traits: dict[str, list[float]],
-    damage: list[Damage],
-) -> str:
-    """Return all tables as Markdown."""
+def line_table(lines: list[Line]) -> str:
+    """Return the counted lines as Markdown."""
     out = ["| effect | shown as | right | 95 % interval | asked |", "|---|---|---|---|---|"]
     for line in lines:
         low, high = line.interval
@@ -23,7 +18,18 @@ def tables(
         mark = "" if line.reached else " **not reached**"
         count = f"{line.right} of {line.total}"
         out.append(f"| {line.effect} | {line.name} | {count} | {span} | {line.asked}{mark} |")
-    out += [
+    return "\n".join(out)
+
+
+def tables(
+    lines: list[Line],
+    rows: list[Diversity],
+    traits: dict[str, list[float]],
+    damage: list[Damage],
+) -> str:
+    """Return all tables as Markdown."""
+    out = [
+        line_table(lines),
         "",
         "The course's six settings, three stories a seed from its raw prompt"
         f" (its picture {'holds' if picture_holds(rows) else 'does **not** hold'}):",

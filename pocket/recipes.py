@@ -2,35 +2,38 @@
 
 import hashlib
 import platform
+import random
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import transformers
 
+from pocket.corpus import document
+from pocket.talks import talk, text_of
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How many tokens each stage reads."""
+    """How many tokens each stage reads, and how many pairs preference tuning sees."""
 
     base_tokens: int
     chat_tokens: int
+    pairs: int = 0
     seed: int = 7
 
 
 RECIPES = {
     "tiny": Recipe(base_tokens=120_000, chat_tokens=60_000),
     "small": Recipe(base_tokens=3_400_000, chat_tokens=2_400_000),
-    "full": Recipe(base_tokens=14_000_000, chat_tokens=12_000_000),
+    "full": Recipe(base_tokens=14_000_000, chat_tokens=12_000_000, pairs=960),
 }
-SOURCES = ("words", "stories", "sentences", "facts", "sums", "voices", "tools", "refusals",
-           "corpus", "talks", "tokenizer", "batches", "recipes", "train")  # fmt: skip
 
 
-def recipe_hash() -> str:
-    """Return a digest of everything that decides the text, the tokenizer and the training."""
-    sources = [(Path(__file__).parent / f"{name}.py").read_bytes() for name in SOURCES]
-    return hashlib.sha256(b"".join(sources)).hexdigest()[:12]
+def recipe_hash(recipe: Recipe) -> str:
+    """Return a digest of what decides the models: the amounts, and the text the grammar writes."""
+    r = random.Random(recipe.seed)
+    texts = [document(r) if i % 2 else text_of(talk(r)) for i in range(2_000)]
+    return hashlib.sha256("\n".join((repr(recipe), *texts)).encode()).hexdigest()[:12]
 
 
 def machine() -> dict[str, object]:

@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
+from pocket import preference
 from pocket.batches import Labelled, batches, documents, talks
 from pocket.corpus import document
 from pocket.probe import probe
@@ -68,8 +69,7 @@ def train(
         torch.optim.Muon(matrices, lr=0.02 * rate, weight_decay=0.0),
         torch.optim.AdamW(rest, lr=3e-3 * rate, weight_decay=0.0),
     ]
-    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-    peaks = [group["lr"] for group in groups]
+    peaks = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
     size = shape[0] * shape[1]
     steps, first, losses, curve = max(tokens // size, 1), 0, list[float](), list[dict]()
     if save.exists():
@@ -78,6 +78,8 @@ def train(
         for optimizer, saved in zip(optimizers, state["optimizers"]):
             optimizer.load_state_dict(saved)
         first, losses, curve = state["step"], state["losses"], state["curve"]
+    # only now: loading a state replaces an optimizer's groups
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
     # compiling costs half a minute and makes a step 1.4 times faster
     compiled = torch.compile(model) if steps > 100 and shutil.which("g++") else model
     began, every = time.perf_counter(), max(steps // PROBES, 1)
@@ -126,7 +128,7 @@ def run(recipe: Recipe, out: Path, work: Path) -> None:
     model = LlamaForCausalLM(config(tokenizer.get_vocab_size()))
     model.to(DEVICE)  # type: ignore[arg-type]  # its decorator hides torch's signature
     model.generation_config = GenerationConfig(bos_token_id=1, eos_token_id=2)
-    facts: dict[str, object] = {"recipe": asdict(recipe), "recipe_hash": recipe_hash()}
+    facts: dict[str, object] = {"recipe": asdict(recipe), "recipe_hash": recipe_hash(recipe)}
     base = documents(tokenizer, random.Random(recipe.seed + 1))
     chat = talks(tokenizer, random.Random(recipe.seed + 2))
     for name, stream, tokens, shape, rate in (
@@ -140,6 +142,8 @@ def run(recipe: Recipe, out: Path, work: Path) -> None:
         wrapped.save_pretrained(out / name)
     facts |= {"minutes": round((time.perf_counter() - began) / 60, 1)} | machine()
     (out / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
+    if recipe.pairs:
+        preference.run(out, n=recipe.pairs, seed=recipe.seed)
 
 
 def main() -> None:
