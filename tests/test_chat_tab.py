@@ -4,6 +4,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from backend.lab import Lab
+from backend.types import SamplingParams
+from demo.tabs.chat import as_text, shown
 from tests.browser import LAPTOP, PHONE, chromium, visit  # noqa: F401  # a fixture
 from tests.test_generate_tab import serious
 
@@ -71,7 +73,7 @@ def test_enter_never_sends_while_composing(chromium: Browser, site: str) -> None
         assert "竜" in page.locator("#chat-message textarea").input_value()
 
 
-def test_empty_retry_edit_and_clear(chromium: Browser, site: str) -> None:  # noqa: F811
+def test_empty_retry_edit_and_clear(chromium: Browser, site: str, lab: Lab) -> None:  # noqa: F811
     with visit(chromium, site, lang="en", size=LAPTOP, tab="chat") as page:
         page.locator("#chat-message textarea").fill("  ")
         page.keyboard.press("Enter")
@@ -86,17 +88,33 @@ def test_empty_retry_edit_and_clear(chromium: Browser, site: str) -> None:  # no
         box.fill("1+1=?")
         page.locator("#chat-log button[aria-label='Submit']").first.click()
         expect(page.locator("#chat-log .user")).to_contain_text("1+1=?")
-        expect(page.locator("#chat-log .bot")).to_contain_text("answer", timeout=20_000)
+        want = lab.generate(
+            [
+                {"role": "system", "content": "You are a helpful assistant."},
+                {"role": "user", "content": "1+1=?"},
+            ],
+            SamplingParams(do_sample=True, temperature=0.8, top_p=0.9, seed=7, max_new_tokens=160),
+        )[0].text
+        expect(page.locator("#chat-log .bot")).to_contain_text(want.strip(), timeout=20_000)
         page.locator("#chat-clear").click()
         expect(page.locator("#chat-log .user")).to_have_count(0)
 
 
 def test_html_in_a_message_stays_text(chromium: Browser, site: str) -> None:  # noqa: F811
     with visit(chromium, site, lang="en", size=LAPTOP, tab="chat") as page:
-        page.locator("#chat-message textarea").fill(
-            "<img src=x onerror=\"document.title='hit'\"><b>bold</b>"
-        )
+        text = "<img src=x onerror=\"document.title='hit'\"><b>bold</b> &lt; &amp &"
+        page.locator("#chat-message textarea").fill(text)
         page.keyboard.press("Enter")
         expect(page.locator("#chat-log .bot")).to_have_count(1, timeout=20_000)
         assert page.locator("#chat-log .user img, #chat-log .user b").count() == 0
         assert page.title() == "LLM Tutorial Lab"
+        assert page.locator("#chat-log .user").inner_text().strip() == text
+        page.locator("#chat-inside .label-wrap").click()
+        expect(page.locator("#chat-rendered")).to_contain_text(text)  # what the model was given
+
+
+@pytest.mark.parametrize("text", ["a < b & c", "&lt;b&gt; &amp; &copy &#60;", "<s>[INST]", "a&b;"])
+def test_the_log_shows_a_text_and_gives_it_back(text: str) -> None:
+    assert "<" not in shown(text)
+    assert as_text(shown(text)) == text
+    assert as_text([{"type": "text", "text": shown(text)}]) == text

@@ -6,6 +6,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from backend.lab import Lab
 from backend.types import SamplingParams
+from demo.tabs.generate import BRIEF
 from tests.browser import LAPTOP, PHONE, chromium, visit  # noqa: F401  # a fixture
 from tests.test_scheduler import until
 
@@ -123,10 +124,12 @@ def test_model_and_user_text_stays_text(chromium: Browser, site: str) -> None:  
         )
 
 
-def test_exercises_predict_and_repeats(chromium: Browser, site: str) -> None:  # noqa: F811
+def test_exercises_predict_and_repeats(chromium: Browser, site: str, lab: Lab) -> None:  # noqa: F811
     with visit(chromium, site, lang="en", size=LAPTOP, tab="generate") as page:
         page.locator("#generate-guess input").nth(1).check()
-        expect(page.locator("#generate-reveal")).to_contain_text("Measured: 9")
+        expect(page.locator("#generate-reveal")).to_contain_text(
+            f"Measured: {len(lab.tokenize(PROMPT))}"
+        )
         page.locator("#generate-exercises .label-wrap").click()
         page.locator("#generate-check-2").click()
         expect(page.locator("#generate-exercise-2-result")).to_contain_text("new tokens")
@@ -135,7 +138,10 @@ def test_exercises_predict_and_repeats(chromium: Browser, site: str) -> None:  #
         page.locator("#generate-go").click()
         expect(page.locator("#generate-status")).to_contain_text("end token", timeout=20_000)
         page.locator("#generate-check-2").click()
-        expect(page.locator("#generate-exercise-2-result")).to_contain_text("Right")
+        [answer] = lab.generate("1+1=?")
+        right = len(answer.steps) <= BRIEF and answer.finish_reason == "stop"
+        verdict = "Right" if right else f"{len(answer.steps)} new tokens"
+        expect(page.locator("#generate-exercise-2-result")).to_contain_text(verdict)
         page.locator("#generate-exercise-1 textarea").fill("one two")
         page.locator("#generate-exercise-1 textarea").press("Enter")
         expect(page.locator("#generate-exercise-1-result")).to_contain_text("2 words")
@@ -146,6 +152,20 @@ def test_exercises_predict_and_repeats(chromium: Browser, site: str) -> None:  #
         page.locator("#generate-same-seed").click()
         repeated = page.locator("#generate-repeated")
         expect(repeated.locator(".same")).to_have_count(3, timeout=20_000)
+
+
+def test_leaving_ends_the_repeats_too(chromium: Browser, site: str, lab: Lab) -> None:  # noqa: F811
+    for leave in ("stop", "close"):
+        with visit(chromium, site, lang="en", size=LAPTOP, tab="generate") as page:
+            page.locator("#generate-temperature input").fill("100")
+            page.locator("#generate-max-new-tokens input").fill("512")
+            page.locator("#generate-repeat .label-wrap").click()
+            page.locator("#generate-other-seeds").click()
+            assert until(lambda: lab.status().active_streams > 0)
+            if leave == "stop":
+                page.locator("#generate-stop").click()
+                assert until(lambda: lab.status().active_streams == 0, timeout_s=2.0)
+        assert until(lambda: lab.status().active_streams == 0, timeout_s=2.0)
 
 
 def test_the_language_switch_keeps_the_tab_and_is_remembered(chromium: Browser, site: str) -> None:  # noqa: F811

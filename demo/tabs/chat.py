@@ -14,7 +14,7 @@ from backend.errors import LabError
 from backend.lab import Lab
 from backend.types import Message, TokenStep
 from demo.endpoints import chat_messages, person_of
-from demo.events import QUIET
+from demo.events import QUIET, when_stopped
 from demo.identity import Identity
 from demo.links import Fields
 from demo.widgets import marks
@@ -257,7 +257,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
         log.edit(edited, given, outputs, **QUIET),
     ]
     stopped = marks.say(words("reason.cancelled"))
-    stop.click(lambda: stopped, None, status, cancels=running, **QUIET)
+    when_stopped(stop, running, lambda: stopped, [], [status])
     emptied = [talk, log, status, rendered, strip]
     clear.click(cleared, None, emptied, cancels=running, **QUIET)
     guess.input(predict, [guess, talk], reveal, **QUIET)

@@ -11,7 +11,7 @@ from backend.errors import LabError
 from backend.lab import Lab
 from backend.types import SamplingParams
 from demo.endpoints import person_of, told
-from demo.events import QUIET
+from demo.events import QUIET, when_stopped
 from demo.identity import Identity
 from demo.links import Fields
 from demo.runs import Desk, Run
@@ -246,13 +246,8 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     outputs = [strip, status, ruler, look, code]
     started = gr.on([go.click, prompt.submit], generate, inputs, outputs, **QUIET)
     forked = strip.select(select, [desk, shown_marks], outputs, **QUIET)
-    stop.click(
-        stopped,
-        [desk, shown_marks],
-        [strip, status, look],
-        cancels=[started, forked, *repeating],
-        **QUIET,
-    )
+    running = [started, forked, *repeating]
+    when_stopped(stop, running, stopped, [desk, shown_marks], [strip, status, look])
     shown_marks.change(
         lambda d, m: draw(d, d.run, done=True, with_marks=m) if d.run else gr.skip(),
         [desk, shown_marks],
