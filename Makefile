@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: install run test test-quick lint typecheck bench pocket pocket-small browser
+.PHONY: install run test test-quick lint typecheck docs bench pocket pocket-small browser
 
 install: $(STAMP)
 
@@ -30,6 +30,9 @@ test: $(STAMP) browser lint typecheck
 test-quick: $(STAMP)
 	$(BIN)/python -m pytest -m 'not slow and not browser'
 
+docs: $(STAMP)
+	$(BIN)/python -m demo.docs
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -38,6 +41,7 @@ typecheck: $(STAMP)
 	$(BIN)/mypy
 
 bench: $(STAMP)
+	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.streams
 
 pocket: $(STAMP)
