@@ -125,8 +125,8 @@ def add_endpoints(lab: Lab, identity: Identity, words: Words) -> None:
         max_new_tokens: int = 128,
         seed: int | None = None,
         request: gr.Request = None,  # type: ignore[assignment]
-    ) -> list[dict]:
-        """The record of every generated token."""
+    ) -> AsyncIterator[list[dict]]:
+        """The record of every generated token, at the end; while it runs, an empty list."""
         with told(words):
             params = SamplingParams(
                 do_sample=do_sample,
@@ -137,10 +137,15 @@ def add_endpoints(lab: Lab, identity: Identity, words: Words) -> None:
                 max_new_tokens=max_new_tokens,
                 seed=seed,
             )
-            person = person_of(identity, request)
-            stream = lab.astream(prompt, params, model=model, person=person, operation="tokens")
-            async with contextlib.aclosing(stream):
-                return [as_json(step) async for step in stream]
+            person, records = person_of(identity, request), list[dict]()
+            updates = lab.aupdates(
+                prompt, params, model=model, person=person, operation="tokens", update_s=0.25
+            )
+            async with contextlib.aclosing(updates):
+                async for update in updates:
+                    records.extend(map(as_json, update.steps))
+                    yield []  # so that Gradio sees when somebody leaves
+            yield records
 
     async def chat(
         message: str,
