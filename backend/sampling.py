@@ -1,59 +1,31 @@
 """The filters between logits and the drawn token, on a batch of rows with settings of their own.
 
 Order and arithmetic are those of transformers' logits warpers (generation/logits_process.py):
-temperature, top-k, top-p, epsilon, each on what the one before left, renormalised. A draw is
-argmax(p / q) with q exponential, which is what `torch.multinomial` computes for one sample.
+temperature, top-k, top-p, min-p, typical, epsilon, each on what the one before left, renormalised.
+A draw is argmax(p / q) with q exponential, which is what `torch.multinomial` computes for one
+sample. `stages` shows the same steps on one distribution, for the teaching view.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from backend.types import Filter, SamplingParams
+from backend.errors import LabError
+from backend.types import Filter, SamplingParams, Stage
 
-FILTERS: tuple[Filter, ...] = ("top_k", "top_p", "epsilon_cutoff")
 REMOVED = float("-inf")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowParams:
-    """The settings of a batch; `..._rows` are the indexes of the rows a filter acts on."""
-
-    temperature: torch.Tensor  # (rows, 1)
-    top_k: torch.Tensor  # (filtered rows, 1)
-    top_k_rows: torch.Tensor
-    top_p: torch.Tensor  # (filtered rows, 1)
-    top_p_rows: torch.Tensor
-    epsilon: torch.Tensor  # (filtered rows, 1)
-    epsilon_rows: torch.Tensor
-
-    @classmethod
-    def of(cls, rows: Sequence[SamplingParams], *, vocab: int, device: torch.device) -> "RowParams":
-        """Collect the settings of `rows`; greedy rows pass every filter untouched."""
-
-        def column(values: list[float], dtype: torch.dtype = torch.float32) -> torch.Tensor:
-            return torch.tensor(values, dtype=dtype, device=device)[:, None]
-
-        def chosen(wanted: list[bool]) -> torch.Tensor:
-            return torch.tensor(
-                [i for i, w in enumerate(wanted) if w], dtype=torch.long, device=device
-            )
-
-        top_k = [r.do_sample and 0 < r.top_k < vocab for r in rows]
-        top_p = [r.do_sample and r.top_p < 1 for r in rows]
-        epsilon = [r.do_sample and r.epsilon_cutoff > 0 for r in rows]
-        return cls(
-            temperature=column([r.temperature if r.do_sample else 1.0 for r in rows]),
-            top_k=column([r.top_k for r, w in zip(rows, top_k) if w], torch.long),
-            top_k_rows=chosen(top_k),
-            # 1 - top_p in double, as the warper's Python float, then rounded to fp32 once
-            top_p=column([1 - r.top_p for r, w in zip(rows, top_p) if w]),
-            top_p_rows=chosen(top_p),
-            epsilon=column([r.epsilon_cutoff for r, w in zip(rows, epsilon) if w]),
-            epsilon_rows=chosen(epsilon),
-        )
+STEPS: tuple[str, ...] = (
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "typical_p",
+    "epsilon_cutoff",
+)
+ROUNDING = 0.005  # how far from 1 the sum of given probabilities may be
 
 
 def below_top_k(scores: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
@@ -78,9 +50,77 @@ def outside_top_p(scores: torch.Tensor, rest: torch.Tensor) -> torch.Tensor:
     return scores < kept
 
 
+def below_min_p(scores: torch.Tensor, min_p: torch.Tensor) -> torch.Tensor:
+    """Return True where a probability is below `min_p` times the best one (Nguyen et al., 2024)."""
+    probs = scores.softmax(-1)
+    return probs < min_p * probs.amax(-1, keepdim=True)
+
+
+def atypical(scores: torch.Tensor, mass: torch.Tensor) -> torch.Tensor:
+    """Return True outside the `mass` of tokens whose surprise is nearest to the entropy.
+
+    Meister et al., 2023, Locally Typical Sampling.
+    """
+    logprobs = scores.log_softmax(-1)
+    entropy = -(logprobs * logprobs.exp()).nansum(-1, keepdim=True)
+    distance, order = (-logprobs - entropy).abs().sort()
+    cumulative = scores.gather(1, order).softmax(-1).cumsum(-1)
+    last = (cumulative < mass).sum(-1, keepdim=True).clamp(max=scores.shape[1] - 1)
+    removed = distance > distance.gather(1, last)
+    removed[:, 0] = False
+    return removed.scatter(1, order, removed)
+
+
 def below_epsilon(scores: torch.Tensor, epsilon: torch.Tensor) -> torch.Tensor:
     """Return True where a probability is below `epsilon`, but never for the best token."""
     return (scores.softmax(-1) < epsilon) & (scores < scores.amax(-1, keepdim=True))
+
+
+Removes = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+REMOVES: Mapping[Filter, Removes] = {  # in transformers' order
+    "top_k": below_top_k,
+    "top_p": outside_top_p,
+    "min_p": below_min_p,
+    "typical_p": atypical,
+    "epsilon_cutoff": below_epsilon,
+}
+FILTERS: tuple[Filter, ...] = tuple(REMOVES)
+
+
+def active(name: Filter, params: SamplingParams, vocab: int) -> float | None:
+    """Return what a filter compares with, None where it is off."""
+    if name == "top_k":
+        return params.top_k if 0 < params.top_k < vocab else None
+    if name == "top_p":  # 1 - top_p in double, as the warper's Python float; fp32 afterwards
+        return 1 - params.top_p if params.top_p < 1 else None
+    if name == "min_p":
+        return params.min_p or None
+    if name == "typical_p":
+        return params.typical_p if params.typical_p < 1 else None
+    return params.epsilon_cutoff or None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowParams:
+    """The settings of a batch; for each filter the rows it acts on, and their values (rows, 1)."""
+
+    temperature: torch.Tensor  # (rows, 1)
+    filters: Mapping[Filter, tuple[torch.Tensor, torch.Tensor]]
+
+    @classmethod
+    def of(cls, rows: Sequence[SamplingParams], *, vocab: int, device: torch.device) -> "RowParams":
+        """Collect the settings of `rows`; greedy rows pass every filter untouched."""
+        filters: dict[Filter, tuple[torch.Tensor, torch.Tensor]] = {}
+        for name in FILTERS:
+            values = [active(name, row, vocab) if row.do_sample else None for row in rows]
+            wanted = [(i, value) for i, value in enumerate(values) if value is not None]
+            dtype = torch.long if name == "top_k" else torch.float32
+            filters[name] = (
+                torch.tensor([i for i, _ in wanted], dtype=torch.long, device=device),
+                torch.tensor([v for _, v in wanted], dtype=dtype, device=device)[:, None],
+            )
+        temperature = [row.temperature if row.do_sample else 1.0 for row in rows]
+        return cls(temperature=torch.tensor(temperature, device=device)[:, None], filters=filters)
 
 
 def warp(
@@ -93,19 +133,13 @@ def warp(
     """
     scores = logits / params.temperature
     removed_by = torch.zeros_like(candidates)
-    for number, (rows, values, removes) in enumerate(
-        (
-            (params.top_k_rows, params.top_k, below_top_k),
-            (params.top_p_rows, params.top_p, outside_top_p),
-            (params.epsilon_rows, params.epsilon, below_epsilon),
-        ),
-        start=1,
-    ):
+    for number, name in enumerate(FILTERS, start=1):
+        rows, values = params.filters[name]
         if not len(rows):
             continue
         everyone = len(rows) == len(scores)
         part = scores if everyone else scores[rows]
-        part = part.masked_fill(removes(part, values), REMOVED)
+        part = part.masked_fill(REMOVES[name](part, values), REMOVED)
         scores = part if everyone else scores.index_copy(0, rows, part)
         gone = scores.gather(1, candidates).isinf() & (removed_by == 0)
         removed_by[gone] = number
@@ -116,3 +150,89 @@ def exponential_noise(rows: int, vocab: int, generator: torch.Generator) -> torc
     """Return the (rows, vocab) numbers that `multinomial` would draw next from this generator."""
     noise = torch.empty(rows, vocab, device=generator.device)
     return noise.exponential_(generator=generator)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passed:
+    """A `Stage` over a vocabulary: probabilities (vocab,), zero where removed."""
+
+    name: str
+    probs: torch.Tensor
+    removed_mass: float
+    entropy: float  # bits
+
+
+def passes(
+    logits: torch.Tensor, params: SamplingParams, order: Sequence[str] = STEPS
+) -> Iterator[Passed]:
+    """Yield (vocab,) fp32 logits as given, then after each step of `order`, whether on or off.
+
+    `params.do_sample` is not asked: this shows what sampling would draw from.
+    """
+    scores = logits[None]
+    before = scores.softmax(-1)
+    yield passed("given", before, before)
+    for name in order:
+        if name == "temperature":
+            scores = scores / params.temperature
+            before = scores.softmax(-1)
+        else:
+            value = active(name, params, scores.shape[1])  # type: ignore[arg-type]
+            if value is not None:
+                dtype = torch.long if name == "top_k" else torch.float32
+                values = torch.tensor([[value]], dtype=dtype, device=scores.device)
+                scores = scores.masked_fill(REMOVES[name](scores, values), REMOVED)  # type: ignore[index]
+        after = scores.softmax(-1)
+        yield passed(name, before, after)
+        before = after
+
+
+def passed(name: str, before: torch.Tensor, after: torch.Tensor) -> Passed:
+    """Measure a step from (1, vocab) probabilities to others."""
+    return Passed(
+        name=name,
+        probs=after[0],
+        removed_mass=float(before[(after == 0) & (before > 0)].sum()),
+        entropy=max(0.0, float(-(after * after.log2()).nansum())),
+    )
+
+
+def stages(
+    probabilities: Mapping[str, float], params: SamplingParams, *, order: Sequence[str] = STEPS
+) -> list[Stage]:
+    """Return a distribution as given, then after each step; the last is what is drawn from.
+
+    `order` is a permutation of STEPS, for the teaching view only: the engine keeps transformers'.
+    Probabilities must add up to 1 within rounding. Raises LabError.
+    """
+    logits = torch.tensor(checked(probabilities)).log()
+    return [
+        Stage(
+            name=step.name,
+            probabilities=dict(zip(probabilities, step.probs.tolist())),
+            removed_mass=step.removed_mass,
+            entropy=step.entropy,
+        )
+        for step in passes(logits, params, order)
+    ]
+
+
+def checked(probabilities: Mapping[str, float]) -> list[float]:
+    """Return the probabilities of a word -> probability table. Raises LabError."""
+
+    def refusal(value: object, allowed: str) -> LabError:
+        message = f"probabilities must be {allowed}, got {value!r:.80}"
+        return LabError(
+            "out_of_range", message, field="probabilities", value=f"{value!r:.80}", allowed=allowed
+        )
+
+    if not isinstance(probabilities, Mapping) or not probabilities:
+        raise refusal(probabilities, "a table of words and their probabilities")
+    for word, p in probabilities.items():
+        number = isinstance(p, (int, float)) and not isinstance(p, bool)
+        if not isinstance(word, str) or not number or not 0 <= p <= 1:
+            raise refusal({word: p}, "a table of words and their probabilities")
+    total = math.fsum(probabilities.values())
+    if abs(total - 1) > ROUNDING:
+        raise refusal(round(total, 4), "numbers that add up to 1")
+    return [float(p) for p in probabilities.values()]

@@ -10,7 +10,7 @@ from backend.errors import LabError
 
 FinishReason = Literal["stop", "length", "cancelled", "error"]
 Outcome = Literal["ok", "cancelled", "disconnected", "rejected", "oom", "error", "timeout"]
-Filter = Literal["top_k", "top_p", "epsilon_cutoff"]
+Filter = Literal["top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff"]
 Message = Mapping[str, str]  # {"role": "system" | "user" | "assistant", "content": text}
 MAX_SEED = 2**32 - 1
 
@@ -33,10 +33,11 @@ def _refusal(field_name: str, value: object, allowed: str, hint: str = "") -> La
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingParams:
-    """How each next token is chosen. Zero means off for top_k and epsilon_cutoff.
+    """How each next token is chosen. Zero means off for top_k, min_p and epsilon_cutoff, one for
+    top_p and typical_p.
 
-    temperature in (0, 100]; top_p in (0, 1]; epsilon_cutoff in [0, 1); seed None is a fresh one,
-    chosen here so that the result can report it.
+    temperature in (0, 100]; top_p and typical_p in (0, 1]; epsilon_cutoff and min_p in [0, 1);
+    seed None is a fresh one, chosen here so that the result can report it.
     """
 
     do_sample: bool = False
@@ -49,6 +50,8 @@ class SamplingParams:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     num_alternatives: int = 5
+    min_p: float = 0.0
+    typical_p: float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.do_sample, bool):
@@ -65,6 +68,8 @@ class SamplingParams:
         self._check("temperature", "in (0, 100]", lambda v: 0 < v <= 100)
         self._check("top_p", "in (0, 1]", lambda v: 0 < v <= 1)
         self._check("epsilon_cutoff", "in [0, 1)", lambda v: 0 <= v < 1)
+        self._check("min_p", "in [0, 1)", lambda v: 0 <= v < 1)
+        self._check("typical_p", "in (0, 1]", lambda v: 0 < v <= 1)
         self._check("top_k", "a whole number, 0 (off) or more", lambda v: v >= 0, whole=True)
         for name in ("max_new_tokens", "num_return_sequences"):
             self._check(name, "a whole number, 1 or more", lambda v: v >= 1, whole=True)
@@ -179,6 +184,20 @@ class Prompt:
 
     text: str  # after the chat template where there is one
     ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What one step between the model and the draw leaves of a distribution.
+
+    `probabilities` add up to 1, zero where removed; `removed_mass` is what this step took of the
+    distribution before it; `entropy` in bits.
+    """
+
+    name: str  # "given", "temperature", or a filter
+    probabilities: Mapping[str, float]
+    removed_mass: float
+    entropy: float
 
 
 @dataclass(frozen=True, kw_only=True)

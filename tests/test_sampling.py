@@ -6,9 +6,11 @@ import pytest
 import torch
 from transformers.generation.logits_process import (
     EpsilonLogitsWarper,
+    MinPLogitsWarper,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
+    TypicalLogitsWarper,
 )
 
 from backend.sampling import FILTERS, RowParams, exponential_noise, warp
@@ -24,6 +26,8 @@ def reference(logits: torch.Tensor, params: SamplingParams) -> torch.Tensor:
     chain = [TemperatureLogitsWarper(params.temperature)]
     chain += [TopKLogitsWarper(params.top_k)] if params.top_k else []
     chain += [TopPLogitsWarper(params.top_p)] if params.top_p < 1 else []
+    chain += [MinPLogitsWarper(params.min_p)] if params.min_p else []
+    chain += [TypicalLogitsWarper(params.typical_p)] if params.typical_p < 1 else []
     chain += [EpsilonLogitsWarper(params.epsilon_cutoff)] if params.epsilon_cutoff else []
     for warper in chain:
         logits = warper(None, logits)  # type: ignore[arg-type]
@@ -36,6 +40,8 @@ def some_params(r: random.Random) -> SamplingParams:
         temperature=r.choice([0.1, 0.7, 1, 1.5, 10]),
         top_k=r.choice([0, 0, 1, 5, 50, VOCAB, 9999]),
         top_p=r.choice([1.0, 0.999, 0.9, 0.5, 0.1, 1e-6]),
+        min_p=r.choice([0, 0, 0.01, 0.2, 0.9]),
+        typical_p=r.choice([1.0, 1.0, 0.95, 0.5, 0.01]),
         epsilon_cutoff=r.choice([0, 0, 0.001, 0.05, 0.9]),
     )
 

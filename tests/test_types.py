@@ -15,6 +15,8 @@ NAN, INFINITY = float("nan"), float("inf")
         *[("top_p", v) for v in (0, 2, -0.1, 1.0001, NAN, "x", None, False)],
         *[("top_k", v) for v in (-1, 2.5, "3", None, True, NAN)],
         *[("epsilon_cutoff", v) for v in (1, -0.1, 1.5, NAN, "x", None)],
+        *[("min_p", v) for v in (1, -0.1, NAN, "x", None)],
+        *[("typical_p", v) for v in (0, 1.1, NAN, "x", None)],
         *[("max_new_tokens", v) for v in (0, -5, 1.5, "many", None, True)],
         *[("num_return_sequences", v) for v in (0, -1, 2.5, None)],
         *[("seed", v) for v in (-1, 2**32, 1.5, "7", True)],
