@@ -1,4 +1,8 @@
-"""MODELS: what is known of a model before it is loaded. One row is one model."""
+"""MODELS: what is known of a model before it is loaded. One row is one model.
+
+Shapes are those of each model's config.json; a test holds them to the known parameter counts.
+The pocket models' shapes are read from their folders.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +10,22 @@ from pathlib import Path
 from typing import Literal
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelShape:
+    """The widths of a decoder of the Llama family, by their names in config.json."""
+
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    vocab_size: int
+    max_position_embeddings: int
+    head_dim: int = 128
+    tie_word_embeddings: bool = False
+    qkv_bias: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +39,7 @@ class CatalogEntry:
     gated: bool = False
     has_system_role: bool = False
     path: Path | None = None
+    shape: ModelShape | None = None
 
     @property
     def source(self) -> str:
@@ -26,6 +47,15 @@ class CatalogEntry:
         return str(self.path) if self.path else self.id
 
 
+LLAMA_2_7B = ModelShape(
+    hidden_size=4096,
+    intermediate_size=11008,
+    num_hidden_layers=32,
+    num_attention_heads=32,
+    num_key_value_heads=32,
+    vocab_size=32000,
+    max_position_embeddings=4096,
+)
 _ENTRIES = (
     CatalogEntry(
         id="pocket-chat",
@@ -47,6 +77,7 @@ _ENTRIES = (
         kind="chat",
         licence="Llama 2 Community",
         parameters=6_738_415_616,
+        shape=LLAMA_2_7B,
         gated=True,
         has_system_role=True,
     ),
@@ -55,7 +86,127 @@ _ENTRIES = (
         kind="base",
         licence="Llama 2 Community",
         parameters=6_738_415_616,
+        shape=LLAMA_2_7B,
         gated=True,
+    ),
+    CatalogEntry(
+        id="meta-llama/Llama-2-13b-chat-hf",
+        kind="chat",
+        licence="Llama 2 Community",
+        parameters=13_015_864_320,
+        gated=True,
+        has_system_role=True,
+        shape=ModelShape(
+            hidden_size=5120,
+            intermediate_size=13824,
+            num_hidden_layers=40,
+            num_attention_heads=40,
+            num_key_value_heads=40,
+            vocab_size=32000,
+            max_position_embeddings=4096,
+        ),
+    ),
+    CatalogEntry(
+        id="meta-llama/Llama-2-70b-chat-hf",
+        kind="chat",
+        licence="Llama 2 Community",
+        parameters=68_976_648_192,
+        gated=True,
+        has_system_role=True,
+        shape=ModelShape(
+            hidden_size=8192,
+            intermediate_size=28672,
+            num_hidden_layers=80,
+            num_attention_heads=64,
+            num_key_value_heads=8,
+            vocab_size=32000,
+            max_position_embeddings=4096,
+        ),
+    ),
+    CatalogEntry(
+        id="meta-llama/Llama-3.1-8B-Instruct",
+        kind="chat",
+        licence="Llama 3.1 Community",
+        parameters=8_030_261_248,
+        gated=True,
+        has_system_role=True,
+        shape=ModelShape(
+            hidden_size=4096,
+            intermediate_size=14336,
+            num_hidden_layers=32,
+            num_attention_heads=32,
+            num_key_value_heads=8,
+            vocab_size=128256,
+            max_position_embeddings=131072,
+        ),
+    ),
+    CatalogEntry(
+        id="TinyLlama/TinyLlama-1.1B-Chat-v1.0",
+        kind="chat",
+        licence="Apache 2.0",
+        parameters=1_100_048_384,
+        has_system_role=True,
+        shape=ModelShape(
+            hidden_size=2048,
+            intermediate_size=5632,
+            num_hidden_layers=22,
+            num_attention_heads=32,
+            num_key_value_heads=4,
+            vocab_size=32000,
+            max_position_embeddings=2048,
+            head_dim=64,
+        ),
+    ),
+    CatalogEntry(
+        id="llm-jp/llm-jp-3-1.8b",
+        kind="base",
+        licence="Apache 2.0",
+        parameters=1_867_614_208,
+        shape=ModelShape(
+            hidden_size=2048,
+            intermediate_size=7168,
+            num_hidden_layers=24,
+            num_attention_heads=16,
+            num_key_value_heads=16,
+            vocab_size=99584,
+            max_position_embeddings=4096,
+        ),
+    ),
+    CatalogEntry(
+        id="Qwen/Qwen2.5-0.5B-Instruct",
+        kind="chat",
+        licence="Apache 2.0",
+        parameters=494_032_768,
+        has_system_role=True,
+        shape=ModelShape(
+            hidden_size=896,
+            intermediate_size=4864,
+            num_hidden_layers=24,
+            num_attention_heads=14,
+            num_key_value_heads=2,
+            vocab_size=151936,
+            max_position_embeddings=32768,
+            head_dim=64,
+            tie_word_embeddings=True,
+            qkv_bias=True,
+        ),
+    ),
+    CatalogEntry(
+        id="Qwen/Qwen2.5-7B-Instruct",
+        kind="chat",
+        licence="Apache 2.0",
+        parameters=7_615_616_512,
+        has_system_role=True,
+        shape=ModelShape(
+            hidden_size=3584,
+            intermediate_size=18944,
+            num_hidden_layers=28,
+            num_attention_heads=28,
+            num_key_value_heads=4,
+            vocab_size=152064,
+            max_position_embeddings=32768,
+            qkv_bias=True,
+        ),
     ),
 )
 MODELS: Mapping[str, CatalogEntry] = {entry.id: entry for entry in _ENTRIES}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from backend.catalog import MODELS, CatalogEntry
 from backend.engine import LocalEngine
 from backend.errors import LabError
+from backend.memory import MemoryEstimate, estimate
 from backend.metrics import Metrics
 from backend.settings import Settings
 from backend.types import (
@@ -194,6 +195,19 @@ class Lab:
                 raise channel.error
         finally:
             channel.close()
+
+    def estimate(
+        self, model: str, precision: str, *, context: int = 0, sequences: int = 1
+    ) -> MemoryEstimate:
+        """Return what a model takes: of the catalogue, or resident; empty is the current one."""
+        name = str(model) or self.status().current  # the wire may send anything
+        resident = next((m for m in self.status().models if m.model == name), None)
+        if precision == "auto" and resident:
+            precision = resident.precision
+        if name in MODELS or not resident:
+            return estimate(name, precision, context=context, sequences=sequences)
+        config = self.engine.model(name).model.config.to_dict()
+        return estimate(config, precision, context=context, sequences=sequences)
 
     def run(self, job: "Job", model: str = "") -> Iterator[object]:
         """Yield what a job on the model thread yields; closing the iterator ends the job."""
