@@ -27,7 +27,7 @@ Item = TypeVar("Item")
 class LocalEngine:
     """Models in this process. Safe from many threads."""
 
-    capabilities = frozenset({"seed", "logprobs", "alternatives", "jobs"})
+    capabilities = frozenset({"seed", "logprobs", "alternatives", "score", "jobs"})
 
     def __init__(
         self,
