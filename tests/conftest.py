@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,19 +32,26 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture(scope="session")
 def site(lab: Lab) -> Iterator[str]:
-    """The address of a running lab, served by a real server in a thread."""
+    """The address of the shared lab, served by a real server in a thread."""
+    with serve(lab) as address:
+        lab.engine.model()
+        yield address
+
+
+@contextmanager
+def serve(lab: Lab) -> Iterator[str]:
+    """Serve a lab for as long as the block lasts."""
     import uvicorn
 
     from demo.app import create_app
 
     app = create_app(lab)
-    config = uvicorn.Config(app, port=0, log_level="error")
+    config = uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=3)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         time.sleep(0.02)
-    lab.engine.model()
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join(10)

@@ -3,7 +3,6 @@
 import inspect
 import itertools
 import json
-import time
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +13,6 @@ from gradio_client.exceptions import AppError
 
 from backend.lab import Lab
 from backend.types import SamplingParams
-from tests.test_scheduler import until
 
 PROMPT = "Tell me a story about a dragon."
 SAMPLING = [
@@ -170,42 +168,3 @@ def test_wrong_precision_history_and_message(client: Client, client_ja: Client) 
     for history in ("x", [1], [{"role": "user"}], [{"role": "boss", "content": "x"}]):
         with pytest.raises(AppError, match=r"prompt|History"):
             client.predict("Hello.", history, api_name="/chat")
-
-
-def test_leaving_a_stream_frees_its_row(site: str, client: Client, lab: Lab) -> None:
-    job = client.submit(
-        PROMPT, do_sample=True, temperature=100, max_new_tokens=500, api_name="/complete"
-    )
-    assert until(lambda: lab.status().active_streams == 1)
-    job.cancel()
-    assert until(lambda: lab.status().active_streams == 0)
-
-
-def test_idle_streams_slow_neither_health_nor_the_next_token(site: str, lab: Lab) -> None:
-    """A hundred streams that wait: /livez and a new request are answered all the same."""
-    import asyncio
-
-    import httpx
-
-    async def hold() -> tuple[float, float]:
-        limits = httpx.Limits(max_connections=200)
-        async with httpx.AsyncClient(limits=limits, timeout=60) as http:
-            streams = []
-            for n in range(100):
-                url = f"{site}/gradio_api/heartbeat/{n:08d}"
-                streams.append(http.stream("GET", url))
-                await streams[-1].__aenter__()
-            began = time.perf_counter()
-            assert (await http.get(site + "/livez")).status_code == 200
-            live_s = time.perf_counter() - began
-            began = time.perf_counter()
-            await asyncio.to_thread(lab.generate, PROMPT, SamplingParams(max_new_tokens=1))
-            token_s = time.perf_counter() - began
-            for stream in streams:
-                await stream.__aexit__(None, None, None)
-        return live_s, token_s
-
-    live_s, token_s = asyncio.run(hold())
-    print(f"with 100 idle streams: /livez {live_s:.3f} s, first token {token_s:.3f} s")
-    assert live_s < 2
-    assert token_s < 5
