@@ -24,12 +24,13 @@ from demo.endpoints import add_endpoints
 from demo.gate import Gate
 from demo.identity import LANG, TEACHER, Identity
 from demo.links import Fields, restored
-from demo.tabs import chat, generate
+from demo.tabs import chat, generate, start
 from demo.widgets.frame import header, status_json, teacher_page
 from demo.words import LANGS, Words, choose_lang, words
 
 # one line per tab: id, the course's section, its module
 TABS: tuple[tuple[str, str, Callable[[Lab, Identity, Words], Fields]], ...] = (
+    ("start", "0", start.build),
     ("generate", "1", generate.build),
     ("chat", "2.2", chat.build),
 )

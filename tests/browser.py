@@ -55,7 +55,7 @@ def visit(
     page.on("request", lambda request: asked(request.url))
     page.on("pageerror", lambda error: failed.append(str(error)))
     page.goto(f"{site}/?tab={tab}")
-    page.locator(f"#{tab}-stop").wait_for(timeout=30_000)
+    page.locator(f"#tab-{tab} .title h2").wait_for(timeout=30_000)
     yield page
     assert not left, "requests left the machine"
     assert not failed

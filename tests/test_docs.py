@@ -8,7 +8,6 @@ import pytest
 from backend.catalog import ROOT
 from backend.settings import Settings
 from demo import docs
-from demo.app import TABS
 from demo.words import words
 
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
@@ -45,19 +44,6 @@ def test_links_lead_somewhere(name: str) -> None:
     path = ROOT / name
     for target in LINK.findall(path.read_text("utf-8")):
         assert (path.parent / target).exists(), target
-
-
-def test_the_course_map_names_every_snippet_and_tabs_that_are_there() -> None:
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in (ROOT / "docs/course-map.md").read_text("utf-8").splitlines()
-        if line.startswith("| ") and "demo/snippets" in line
-    ]
-    snippets = {row[2].strip("`") for row in rows}
-    here = {name for name in docs.tracked() if name.startswith("demo/snippets/")}
-    assert snippets == here - {"demo/snippets/__init__.py"}
-    assert {row[3] for row in rows} <= {tab[0] for tab in TABS}
-    assert len(rows) >= 13
 
 
 def test_every_make_target_in_the_readme_exists() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from backend.errors import LabError
 from backend.types import SamplingParams
+from demo.app import TABS
 from demo.words import HERE, LANGS, Words, choose_lang, words
 
 ROOT = HERE.parent
@@ -41,7 +42,7 @@ def test_every_key_used_in_the_code_exists() -> None:
 
 def test_lessons_are_there_in_both_languages_and_nothing_else() -> None:
     names = {path.name for path in (HERE / "lessons").iterdir()}
-    assert names == {f"{tab}.{lang}.md" for tab in ("generate", "chat") for lang in LANGS}
+    assert names == {f"{tab}.{lang}.md" for tab, _, _ in TABS for lang in LANGS}
 
 
 @pytest.mark.parametrize("lang", LANGS)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from backend.catalog import MODELS, ROOT
 from backend.types import SamplingParams
+from demo.widgets.then_now import then_now_html
 from demo.words import Words
 
 SNIPPETS = Path(__file__).resolve().parent.parent / "snippets"
@@ -65,5 +66,6 @@ def code_html(name: str, code: str, words: Words) -> str:
         f'<button type="button" class="tool" data-code="copy" data-label="{copy}"'
         f' data-done="{done}">{copy}</button>'
         '<button type="button" class="tool" data-code="py">.py</button>'
-        '<button type="button" class="tool" data-code="ipynb">.ipynb</button></div></div>'
+        '<button type="button" class="tool" data-code="ipynb">.ipynb</button></div>'
+        f"{then_now_html(code, words)}</div>"
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 import gradio as gr
+from gradio.components import Component
 
 from backend.lab import Lab
 from demo.widgets import marks
@@ -22,12 +23,17 @@ class Exercise:
     told: gr.HTML
 
 
-def exercise(words: Words, tab: str, number: int) -> Exercise:
+def exercise(
+    words: Words, tab: str, number: int, *, answer: Component | None = None, **values: object
+) -> Exercise:
     """Draw the text `<tab>.exercise_<number>`, a button and the verdict's place.
 
-    What the learner fills in, if anything, is drawn by the tab before this.
+    `answer` is what the learner fills in, if anything, made with render=False; `values` fill the
+    text's placeholders.
     """
-    gr.Markdown(words(f"{tab}.exercise_{number}"))
+    gr.Markdown(words(f"{tab}.exercise_{number}", **values))
+    if answer is not None:
+        answer.render()
     check = gr.Button(words("exercise.check"), size="sm", elem_id=f"{tab}-check-{number}")
     told = gr.HTML(marks.say(), elem_id=f"{tab}-exercise-{number}-result")
     told.change(None, told, None, js="(html) => window.lab.keep(html)")
