@@ -76,7 +76,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> gr.Blocks:
             queue=False,
             show_progress="hidden",
         )
-    # Gradio starts 40 events at once and cannot end those that wait in its own queue: ours does both
+    # Gradio starts 40 events at once and cannot end those in its own queue: let all wait in ours
     page.max_threads = 40 + 2 * (lab.settings.max_streams + lab.settings.max_queue)
     page.queue(default_concurrency_limit=None, max_size=None)
     return page
