@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
 from backend.catalog import MODELS, CatalogEntry
+from backend.cells import Cells
 from backend.engine import LocalEngine
 from backend.errors import LabError
 from backend.memory import MemoryEstimate, estimate
@@ -43,6 +44,7 @@ class Lab:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics(self.status)
+        self.cells: Cells[object] = Cells()  # results that a class shares, by their settings
         self.engine = LocalEngine(settings, on_end=self.metrics.ended, on_load=self.metrics.loaded)
 
     def start(self) -> None:

@@ -25,7 +25,7 @@ from backend.types import EngineStats, ModelInfo, RequestStats
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 GAPS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
-OPERATIONS = ("complete", "tokens", "chat", "generate", "stream")
+OPERATIONS = ("complete", "tokens", "sample", "chat", "generate", "stream")
 PEOPLE_WINDOW_S = 300.0
 
 

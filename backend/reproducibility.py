@@ -14,22 +14,18 @@ from backend.models import LoadedModel
 from backend.sampling import RowParams, exponential_noise, warp
 from backend.types import SamplingParams, TokenStep
 
-RECORDED = 50  # candidates of a position
+RECORDED = 50  # of the model's best candidates at a position
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
-    """One token of a run: what was chosen, and the probability after the filters of every token."""
-
-    token_id: int
-    probs: torch.Tensor  # (vocab,)
+Probs = dict[int, float]  # of one position: token id -> probability after filters, chosen first
 
 
 @dataclass(frozen=True, kw_only=True)
 class Divergence:
     """Where run B leaves run A: both tokens, each with its probability in A and in B.
 
-    A token id is None where that run had ended; a probability None where it was not recorded.
+    A token id is None where that run had ended. A probability is 0 where a filter removed the
+    token, None where the token was not recorded.
     """
 
     position: int  # from 0
@@ -41,11 +37,11 @@ class Divergence:
 @torch.inference_mode()
 def continued(
     loaded: LoadedModel, ids: Sequence[int], params: SamplingParams, generator: torch.Generator
-) -> Iterator[list[Choice]]:
+) -> Iterator[list[Probs]]:
     """Yield None per forward, then the choices; draws as `generate` does, from `generator`."""
     cache, row = DynamicCache(), torch.tensor([list(ids)], device=loaded.device)
     settings: RowParams | None = None
-    choices: list[Choice] = []
+    choices: list[Probs] = []
     while True:
         logits = loaded.model(input_ids=row, past_key_values=cache, use_cache=True).logits[:, -1]
         logits = logits.float()
@@ -56,7 +52,8 @@ def continued(
         probs = scores.softmax(-1)
         drawn = probs / exponential_noise(1, vocab, generator) if params.do_sample else logits
         token_id = int(drawn.argmax(-1))
-        choices.append(Choice(token_id=token_id, probs=probs[0]))
+        best = logits[0].topk(min(RECORDED, vocab)).indices.tolist()
+        choices.append({i: float(probs[0, i]) for i in (token_id, *best)})
         if token_id in loaded.end_ids or len(choices) == params.max_new_tokens:
             break
         row = torch.tensor([[token_id]], device=loaded.device)
@@ -66,32 +63,22 @@ def continued(
 
 def one_seed_for_a_list(
     loaded: LoadedModel, prompts: Sequence[Sequence[int]], params: SamplingParams
-) -> Iterator[list[Choice]]:
+) -> Iterator[list[Probs]]:
     """Yield None per forward, then each prompt's choices: `set_seed(seed)` once, then a list."""
     generator = torch.Generator(loaded.device).manual_seed(params.seed or 0)
     for ids in prompts:
         yield from continued(loaded, ids, params, generator)
 
 
-def of_steps(steps: Sequence[TokenStep]) -> list[dict[int, float]]:
-    """Return what is recorded of a run of the engine: per position, the chosen token first."""
+def of_steps(steps: Sequence[TokenStep]) -> list[Probs]:
+    """Return the same record of a run of the engine."""
     return [
         {step.token_id: step.prob} | {c.token_id: c.prob for c in step.alternatives}
         for step in steps
     ]
 
 
-def of_choices(choices: Sequence[Choice]) -> list[dict[int, float]]:
-    """The same of a run of `continued`."""
-    found = []
-    for choice in choices:
-        best = choice.probs.topk(min(RECORDED, len(choice.probs)))
-        found.append({choice.token_id: float(choice.probs[choice.token_id])})
-        found[-1] |= dict(zip(best.indices.tolist(), best.values.tolist()))
-    return found
-
-
-def divergence(a: Sequence[dict[int, float]], b: Sequence[dict[int, float]]) -> Divergence | None:
+def divergence(a: Sequence[Probs], b: Sequence[Probs]) -> Divergence | None:
     """Return where two runs part, None where every token is the same."""
     for position in range(max(len(a), len(b))):
         at_a = a[position] if position < len(a) else {}
@@ -100,7 +87,7 @@ def divergence(a: Sequence[dict[int, float]], b: Sequence[dict[int, float]]) -> 
         if id_a == id_b:
             continue
 
-        def probs(at: dict[int, float], ids: tuple = (id_a, id_b)) -> tuple:
+        def probs(at: Probs, ids: tuple = (id_a, id_b)) -> tuple:
             return tuple(None if i is None or not at else at.get(i) for i in ids)
 
         return Divergence(

@@ -24,6 +24,7 @@ from demo.endpoints import add_endpoints
 from demo.gate import Gate
 from demo.identity import LANG, TEACHER, Identity
 from demo.links import Fields, restored
+from demo.sample_endpoints import add_sample_endpoints
 from demo.tabs import chat, generate, start
 from demo.widgets.frame import header, status_json, teacher_page
 from demo.words import LANGS, Words, choose_lang, words
@@ -54,6 +55,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> gr.Blocks:
                     show_progress="hidden",
                 )
         add_endpoints(lab, identity, words)
+        add_sample_endpoints(lab, identity, words)
 
         linked = [(t, name, c) for t, named in fields.items() for name, c in named.items()]
 

@@ -84,7 +84,7 @@ THEME = gr.themes.Base(
     error_text_color_dark="#f0976a",
 )
 
-CSS = "".join((ASSETS / name).read_text("utf-8") for name in ("lab.css", "start.css"))
+CSS = "".join((ASSETS / name).read_text("utf-8") for name in ("lab.css", "start.css", "samples.css"))
 _SCRIPTS = "".join(
     f"<script>{(ASSETS / name).read_text('utf-8')}</script>"
     for name in ("lab.js", "learn.js", "strip.js")
