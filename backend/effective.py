@@ -50,6 +50,8 @@ def effective(
     settings = []
     for name in SHOWN:
         found = {s: says[s][name] for s in SOURCES if says[s].get(name) is not None}
+        if name == "max_new_tokens" and "max_length" in {**file, **call}:
+            found.pop("pipeline", None)  # it would overrule a max_length that somebody has set
         order = [s for s in found if samples or s != "pipeline" or name not in SAMPLING]
         settings.append(Setting(name=name, says=found, acts=order[0] if order else None))
     return settings

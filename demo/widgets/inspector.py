@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from html import escape
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import gradio as gr
 from gradio.events import Dependency
@@ -15,15 +15,13 @@ from demo.events import QUIET
 from demo.identity import Identity
 from demo.widgets import marks
 from demo.widgets.fold import fold, table
-from demo.widgets.pairs import Comparison, pair_of_runs
+from demo.widgets.pairs import COMPARISONS, Comparison, pair_of_runs
 from demo.widgets.settings_row import read
 from demo.words import Words
 
 if TYPE_CHECKING:
     from backend.models import LoadedModel
     from backend.reproducibility import Divergence
-
-COMPARISONS: tuple[Comparison, ...] = get_args(Comparison)
 
 
 def inspector_panel(

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import threading
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from backend.errors import LabError
 from backend.lab import Lab
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from backend.scheduler import Job
 
 Comparison = Literal["twice", "strangers", "precision", "list_global", "list_own"]
+COMPARISONS: tuple[Comparison, ...] = get_args(Comparison)
 STRANGER = "Once upon a time"  # the prompt of those who share the batch, or stand first in the list
 STRANGERS = 7
 COPY_LIMIT_BYTES = 2**30  # weights of which a second copy in another precision is loaded

@@ -27,6 +27,7 @@ from demo.words import Words
 
 TEMPERATURES = (0.1, 0.8, 1.5, 10.0)
 TOP_PS = (0.1, 0.5, 0.9, 1.0)
+ONLY = 0.9999  # a probability after the filters that leaves nothing to draw
 AT_ONCE = 2  # requests of one person that run together
 PROGRESS_S = 0.5  # also how soon it is seen that somebody has left
 OPEN = """
@@ -55,6 +56,12 @@ class Cell:
         """Mean raw log-probability of a token, in nats."""
         steps = [step.logprob for made in self.generations for step in made.steps]
         return sum(steps) / len(steps)
+
+    @property
+    def one_left(self) -> float:
+        """Share of the tokens that were the only one the filters left."""
+        probs = [step.prob for made in self.generations for step in made.steps]
+        return sum(p > ONLY for p in probs) / len(probs)
 
 
 async def cell_of(lab: Lab, prompt: str, model: str, params: SamplingParams, person: str) -> Cell:

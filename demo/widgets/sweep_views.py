@@ -32,22 +32,23 @@ class Recorded:
     kept_all: float
     removed_first: float
     removed_all: float
+    twins: int  # texts that equal an earlier one
     line: int  # of the course
 
 
 RECORDED = (
     Recorded(top_p=0.9, temperature=0.8, printed=23.46, kept_all=33.36, removed_first=16.25,
-             removed_all=27.72, line=480),
+             removed_all=27.72, twins=0, line=480),
     Recorded(top_p=0.1, temperature=0.8, printed=100.0, kept_all=100.0, removed_first=100.0,
-             removed_all=100.0, line=494),
+             removed_all=100.0, twins=2, line=494),
     Recorded(top_p=0.5, temperature=0.8, printed=43.82, kept_all=67.13, removed_first=39.72,
-             removed_all=64.15, line=508),
+             removed_all=64.15, twins=0, line=508),
     Recorded(top_p=0.5, temperature=0.1, printed=61.42, kept_all=80.71, removed_first=58.61,
-             removed_all=79.30, line=522),
+             removed_all=79.30, twins=1, line=522),
     Recorded(top_p=0.5, temperature=1.5, printed=15.75, kept_all=35.31, removed_first=6.25,
-             removed_all=28.96, line=536),
+             removed_all=28.96, twins=0, line=536),
     Recorded(top_p=1.0, temperature=10.0, printed=9.80, kept_all=10.63, removed_first=1.83,
-             removed_all=2.13, line=550),
+             removed_all=2.13, twins=0, line=550),
 )  # fmt: skip
 READINGS: tuple[tuple[bool, References], ...] = (
     (False, "first"),
@@ -109,7 +110,10 @@ def cell_html(
 def recorded_html(done: Mapping[int, "Cell"], words: Words) -> str:
     """The course's six settings in four readings, and what the model here gives at each."""
     names = ("printed", "kept_all", "removed_first", "removed_all")
-    heads = [words(f"sweep.{name}") for name in names] + [words("samples.logprob")]
+    heads = [words(f"sweep.{name}") for name in names]
+    heads += [words(f"samples.{name}") for name in ("duplicates", "logprob")] + [
+        words("sweep.alone")
+    ]
     titles = "".join(f'<th scope="col">{escape(title)}</th>' for title in heads)
     body = f"<tr><td></td><td></td>{titles}</tr>"
     for i, row in enumerate(RECORDED):
@@ -119,7 +123,7 @@ def recorded_html(done: Mapping[int, "Cell"], words: Words) -> str:
         name = f"top_p {row.top_p}, T {row.temperature}"
         course = escape(words("sweep.course", line=row.line))
         body += f'<tr><th scope="row" rowspan="{2 if cell else 1}">{name}</th>'
-        body += f"<th>{course}</th>{was}<td>–</td></tr>"
+        body += f'<th>{course}</th>{was}<td class="was">{row.twins}</td><td>–</td><td>–</td></tr>'
         if cell:
             body += f"<tr><th>{escape(words('sweep.here'))}</th>{here_cells(cell)}</tr>"
     title = words("sweep.recorded_table")
@@ -128,9 +132,11 @@ def recorded_html(done: Mapping[int, "Cell"], words: Words) -> str:
 
 
 def here_cells(cell: "Cell") -> str:
-    """A setting's four readings and mean log-probability, measured here."""
-    cells = ""
-    for reading in READINGS:
-        shown = f"{statistics.fmean(cell.measured.scores[reading]):.2f}" if cell.measured else "–"
-        cells += f'<td class="new">{shown}</td>'
-    return f'{cells}<td class="new">{cell.logprob:.2f}</td>'
+    """A setting's four readings, duplicates, mean log-prob, share of tokens without a choice."""
+    measured = cell.measured
+    shown = [f"{statistics.fmean(measured.scores[r]):.2f}" if measured else "–" for r in READINGS]
+    shown.append(str(measured.companions.duplicates) if measured else "–")
+    return "".join(
+        f'<td class="new">{value}</td>'
+        for value in (*shown, f"{cell.logprob:.2f}", f"{100 * cell.one_left:.0f} %")
+    )
