@@ -205,7 +205,6 @@ def stages(
     `order` is a permutation of STEPS, for the teaching view only: the engine keeps transformers'.
     Probabilities must add up to 1 within rounding. Raises LabError.
     """
-    logits = torch.tensor(checked(probabilities)).log()
     return [
         Stage(
             name=step.name,
@@ -213,8 +212,20 @@ def stages(
             removed_mass=step.removed_mass,
             entropy=step.entropy,
         )
-        for step in passes(logits, params, order)
+        for step in passes(logits_of(probabilities), params, order)
     ]
+
+
+def logits_of(probabilities: Mapping[str, float]) -> torch.Tensor:
+    """Return scores (words,) whose softmax is the given table: its logarithms. Raises LabError."""
+    return torch.tensor(checked(probabilities)).log()
+
+
+def counts(probs: torch.Tensor, draws: int, seed: int) -> list[int]:
+    """Draw from (vocab,) probabilities and return how often each came."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.multinomial(probs, draws, replacement=True, generator=generator)
+    return torch.bincount(drawn, minlength=len(probs)).tolist()
 
 
 def checked(probabilities: Mapping[str, float]) -> list[float]:

@@ -179,6 +179,39 @@ def add_endpoints(lab: Lab, identity: Identity, words: Words) -> None:
                     text += "".join(step.text for step in update.steps)
                     yield text.lstrip()
 
+    async def estimate_memory(
+        model: str, precision: str = "auto", context: int = 0, sequences: int = 1
+    ) -> dict:
+        """What a known or loaded model takes, in bytes per term; nothing is loaded."""
+        with told(words):
+            found = lab.estimate(model, precision, context=context, sequences=sequences)
+            sums = ("total_bytes", "allocated_bytes", "peak_bytes")
+            return asdict(found) | {name: getattr(found, name) for name in sums}
+
+    async def distribution(
+        probabilities: dict,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        epsilon_cutoff: float = 0.0,
+    ) -> list[dict]:
+        """The distribution (word -> probability) as given, then after each step to the draw."""
+        with told(words):
+            params = SamplingParams(
+                do_sample=True,
+                temperature=temperature,
+                top_k=top_k,
+                top_p=top_p,
+                epsilon_cutoff=epsilon_cutoff,
+            )
+
+            def measured() -> list[dict]:
+                from backend.sampling import stages
+
+                return [asdict(stage) for stage in stages(probabilities, params)]
+
+            return await asyncio.to_thread(measured)
+
     async def load_model(
         model: str,
         precision: str = "auto",
@@ -193,5 +226,5 @@ def add_endpoints(lab: Lab, identity: Identity, words: Words) -> None:
                 )
             return asdict(await asyncio.to_thread(lab.load_model, model, precision))
 
-    for fn in (tokenize, complete, tokens, chat, load_model):
+    for fn in (tokenize, complete, tokens, chat, estimate_memory, distribution, load_model):
         expose(fn)

@@ -12,6 +12,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from backend.lab import Lab
+from backend.memory import estimate
 from backend.types import SamplingParams
 
 PROMPT = "Tell me a story about a dragon."
@@ -51,12 +52,23 @@ def raw(site: str, endpoint: str, data: list[object]) -> str:
 def test_the_public_names_and_parameters_are_the_contract(client: Client) -> None:
     info: dict[str, Any] = client.view_api(return_format="dict", print_info=False)  # type: ignore[assignment]
     named = info["named_endpoints"]
-    assert set(named) == {"/tokenize", "/complete", "/tokens", "/chat", "/load_model"}
+    assert set(named) == {
+        "/tokenize",
+        "/complete",
+        "/tokens",
+        "/chat",
+        "/sample",
+        "/self_bleu",
+        "/distribution",
+        "/estimate_memory",
+        "/load_model",
+    }
     names = {k: [p["parameter_name"] for p in v["parameters"]] for k, v in named.items()}
     assert names["/tokenize"] == ["text", "model"]
     assert names["/complete"] == names["/tokens"] == ["prompt", "model", *SAMPLING]
     assert names["/chat"] == ["message", "history", "system", *SAMPLING]
     assert names["/load_model"] == ["model", "precision"]
+    assert names["/estimate_memory"] == ["model", "precision", "context", "sequences"]
     defaults = {n: p.default for n, p in inspect.signature(SamplingParams).parameters.items()}
     for parameter in named["/complete"]["parameters"][2:]:
         assert parameter["parameter_has_default"]
@@ -107,6 +119,20 @@ def test_load_model_measures(client: Client) -> None:
     info = client.predict("pocket-chat", "fp32", api_name="/load_model")
     assert info["weights_bytes"] > 4 * info["parameters"] * 0.9
     assert info["load_s"] > 0
+
+
+def test_estimate_memory_is_the_backends(client: Client, client_ja: Client) -> None:
+    llama = "meta-llama/Llama-2-7b-hf"
+    found = client.predict(llama, "nf4-dq", 4096, 2, api_name="/estimate_memory")
+    want = estimate(llama, "nf4-dq", context=4096, sequences=2)
+    assert found["kv_cache_bytes"] == want.kv_cache_bytes
+    assert found["peak_bytes"] == want.peak_bytes
+    mine = client.predict("", api_name="/estimate_memory")
+    assert mine["weights_bytes"] == estimate("pocket-chat", "fp32").weights_bytes
+    with pytest.raises(AppError, match=r"[Cc]ontext"):
+        client.predict(llama, "fp16", -1, api_name="/estimate_memory")
+    with pytest.raises(AppError, match="使える"):
+        client_ja.predict("no/such", api_name="/estimate_memory")
 
 
 COMPLETE = [PROMPT, "", True, 1.0, 1.0, 0, 0.0, 8, 7]
@@ -168,3 +194,19 @@ def test_wrong_precision_history_and_message(client: Client, client_ja: Client) 
     for history in ("x", [1], [{"role": "user"}], [{"role": "boss", "content": "x"}]):
         with pytest.raises(AppError, match=r"prompt|History"):
             client.predict("Hello.", history, api_name="/chat")
+
+
+def test_distribution_is_one_table_per_stage(client: Client, site: str) -> None:
+    from backend.sampling import stages
+    from demo.ten_words import TEN_WORDS
+
+    found = client.predict(dict(TEN_WORDS), top_k=5, top_p=0.8, api_name="/distribution")
+    want = stages(TEN_WORDS, SamplingParams(do_sample=True, top_k=5, top_p=0.8))
+    assert [stage["name"] for stage in found] == [stage.name for stage in want]
+    assert found[-1]["probabilities"] == pytest.approx(dict(want[-1].probabilities))
+    assert sum(p > 0 for p in found[-1]["probabilities"].values()) == 4  # errata 16
+    for words in ({"a": 0.5}, {"a": "x"}, {}, 3):
+        answer = raw(site, "distribution", [words, 1.0, 0, 1.0, 0.0])
+        assert "event: error" in answer
+        assert "probabilities" in answer
+    assert "top_p" in raw(site, "distribution", [dict(TEN_WORDS), 1.0, 0, 2.0, 0.0])
