@@ -47,8 +47,8 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                 first = exercise(words, "diversity", 1)
                 progress(words)
         with gr.Column(elem_classes="bench"):
-            samples = build_samples(lab, identity, words)
             panel = steps_panel(lab, words, asked)
+            samples = build_samples(lab, identity, words)
             heat = heat_fold(words)
             checked_fold(words)
             calls_fold(words)
