@@ -7,6 +7,7 @@ import ast
 import re
 import subprocess
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from types import NoneType
 
@@ -33,6 +34,7 @@ FOLDERS = {
 }
 
 
+@cache
 def api_page() -> str:
     """Return docs/api.md."""
     lab, settings = Lab(Settings()), Settings()
@@ -46,8 +48,9 @@ def api_page() -> str:
         " the value and what is allowed; at `/ja/` it is in Japanese.",
         "```python\nfrom gradio_client import Client\n\n"
         'lab = Client("http://127.0.0.1:7860/")\n'
-        'for text in lab.submit("Tell me a story about a dragon.", do_sample=True, seed=7,\n'
-        '                       api_name="/complete"):\n'
+        "for text in lab.submit(\n"
+        '    "Tell me a story about a dragon.", do_sample=True, seed=7, api_name="/complete"\n'
+        "):\n"
         "    print(text)\n```",
     ]
     for name, endpoint in info["named_endpoints"].items():
@@ -94,6 +97,7 @@ def tracked() -> list[str]:
     return sorted(listed.stdout.splitlines())
 
 
+@cache
 def tree() -> str:
     """Return the repository's files, a line each: the first of their docstring."""
     lines, told = [], set[str]()

@@ -110,6 +110,7 @@ def test_100_idle_streams_slow_neither_health_nor_the_next_first_token(site: str
     assert token_100 < 2 * token + 0.1
 
 
+@pytest.mark.slow
 def test_100_queued_requests_leave_the_probes_alone(full_lab: tuple[Lab, str]) -> None:
     lab, site = full_lab
 
