@@ -1,4 +1,4 @@
-"""N texts and their Self-BLEU: against all other texts, with the prompt removed or kept."""
+"""N texts and their Self-BLEU against all the others; the prompt removed, then kept."""
 
 import sacrebleu
 from transformers import pipeline, set_seed
