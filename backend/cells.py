@@ -24,11 +24,11 @@ class Running(Generic[Value]):
 
 
 class Cells(Generic[Value]):
-    """The results of one event loop, at most `most` of them, the least recently asked for go."""
+    """The results of one event loop; past `most` in weight the least recently asked for go."""
 
-    def __init__(self, most: int = 2000) -> None:
+    def __init__(self, most: int = 400_000) -> None:
         self._most = most
-        self._done: OrderedDict[Hashable, Value] = OrderedDict()
+        self._done: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
         self._running: dict[Hashable, Running[Value]] = {}
         self.runs = 0  # ever begun
 
@@ -36,16 +36,21 @@ class Cells(Generic[Value]):
         """True where the answer is at hand."""
         return key in self._done
 
-    async def get(self, key: Hashable, run: Callable[[], Awaitable[Value]]) -> Value:
-        """Return the value of `key`, running `run` only if nobody has or does. Raises LabError."""
+    async def get(
+        self, key: Hashable, run: Callable[[], Awaitable[Value]], *, weight: int = 1
+    ) -> Value:
+        """Return the value of `key`, running `run` only if nobody has or does. Raises LabError.
+
+        `weight` is what keeping it costs, for text its tokens.
+        """
         while True:
             if key in self._done:
                 self._done.move_to_end(key)
-                return self._done[key]
+                return self._done[key][0]
             running = self._running.get(key)
             mine = running is None
             if running is None:
-                running = Running(task=asyncio.create_task(self._run(key, run)))
+                running = Running(task=asyncio.create_task(self._run(key, run, weight)))
                 self._running[key] = running
                 self.runs += 1
             running.waiting += 1
@@ -63,9 +68,10 @@ class Cells(Generic[Value]):
                 ):
                     del self._running[key]
 
-    async def _run(self, key: Hashable, run: Callable[[], Awaitable[Value]]) -> Value:
+    async def _run(self, key: Hashable, run: Callable[[], Awaitable[Value]], weight: int) -> Value:
         value = await run()
-        self._done[key] = value
-        if len(self._done) > self._most:
-            self._done.popitem(last=False)
+        self._done[key] = value, weight
+        held = sum(kept for _, kept in self._done.values())
+        while held > self._most:
+            held -= self._done.popitem(last=False)[1][1]
         return value

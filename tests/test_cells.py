@@ -98,5 +98,10 @@ def test_the_least_recently_asked_for_goes() -> None:
         assert cells.known("a")
         assert not cells.known("b")
         assert cells.runs == 3
+        await cells.get("d", counted(log), weight=2)
+        assert cells.known("d")
+        assert not cells.known("c")
+        await cells.get("large", counted(log), weight=3)  # given, but not kept
+        assert not cells.known("large")
 
     asyncio.run(main())

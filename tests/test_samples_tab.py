@@ -127,6 +127,10 @@ def test_the_inspector_the_exercise_and_the_link(
         expect(page.locator("#samples-status")).to_contain_text("seed 7", timeout=30_000)
         page.locator("#samples-check-2").click()
         expect(told).to_contain_text("the floor", timeout=30_000)  # noise is not enough
+        page.locator("#samples-mode input").first.check()
+        page.locator("#samples-go").click()
+        expect(page.locator("#samples-status")).to_contain_text("Greedy methods", timeout=30_000)
+        page.locator("#samples-mode input").nth(1).check()
         page.locator("#samples-temperature input").fill("0")
         page.locator("#samples-go").click()
-        expect(page.locator("#samples-status")).to_contain_text("greedy", timeout=30_000)
+        expect(page.locator("#samples-status")).to_contain_text("(temperature)", timeout=30_000)

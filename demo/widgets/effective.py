@@ -13,6 +13,7 @@ from backend.lab import Lab
 from backend.types import SamplingParams
 from demo.events import QUIET
 from demo.widgets import marks
+from demo.widgets.code_pane import code_html, fill
 from demo.widgets.fold import fold, table
 from demo.widgets.settings_row import read
 from demo.words import Words
@@ -53,6 +54,8 @@ def effective_panel(
         with gr.Row(elem_classes="tools"):
             look = gr.Button(words("effective.go"), elem_id="samples-effective-go")
         table = gr.HTML(marks.say(), elem_id="samples-effective-table")
+        for name in ("effective", "sampling"):
+            gr.HTML(code_html(name, fill(name, {}), words))
     with fold(words, "effective.refused_title", "deep", "samples-refused"):
         gr.Markdown(words("effective.refused_what"))
         with gr.Row(elem_classes="tools"):
@@ -120,6 +123,13 @@ def library_says(
         " ".join(lab.decode(row, skip_special_tokens=True, model=model).split()) for row in rows
     ]
     return words("effective.accepted", n=len(texts)) + " " + " / ".join(texts), False
+
+
+def greedy_says(lab: Lab, text: str, model: str, words: Words) -> str:
+    """Return the library's own words on several texts without drawing (errata 13)."""
+    ids = [record.id for record in lab.tokenize(text, model)]
+    said, _ = library_says(lab, model, ids, ASKED[0][1], words)
+    return words("effective.greedy_says", said=said)
 
 
 def lab_says(options: Mapping[str, object], words: Words) -> tuple[str, bool]:

@@ -14,6 +14,7 @@ from demo.endpoints import person_of
 from demo.events import QUIET
 from demo.identity import Identity
 from demo.widgets import marks
+from demo.widgets.code_pane import code_html, fill
 from demo.widgets.fold import fold, table
 from demo.widgets.pairs import COMPARISONS, Comparison, pair_of_runs
 from demo.widgets.settings_row import read
@@ -39,6 +40,7 @@ def inspector_panel(
         with gr.Row(elem_classes="tools"):
             go = gr.Button(words("inspector.go"), elem_id="samples-inspector-go")
         shown = gr.HTML(marks.say(), elem_id="samples-inspector-result")
+        gr.HTML(code_html("seed", fill("seed", {}), words))
 
     async def inspect(
         name: Comparison, prompt: str, model: str, n: float, request: gr.Request, *values: object

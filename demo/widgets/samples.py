@@ -17,7 +17,7 @@ from demo.identity import Identity
 from demo.links import Fields
 from demo.widgets import marks
 from demo.widgets.code_pane import code_html, fill, model_value, sampling_values
-from demo.widgets.effective import effective_panel
+from demo.widgets.effective import effective_panel, greedy_says
 from demo.widgets.exercises import exercise, verdict
 from demo.widgets.fold import fold
 from demo.widgets.inspector import inspector_panel
@@ -82,6 +82,7 @@ def build_samples(lab: Lab, identity: Identity, words: Words) -> Fields:
         scores = gr.HTML(marks.say(), elem_id="samples-scores")
     with fold(words, "samples.nested_title", "core", "samples-nested"):
         listed = gr.HTML(marks.say(words("inside.wait")))
+        gr.HTML(code_html("several", fill("several", {}), words))
     with fold(words, "samples.traps_title", "core", "samples-traps"):
         traps = gr.HTML(marks.say(words("inside.wait")))
     asked = [prompt, model, number, *settings.values]
@@ -135,7 +136,10 @@ def build_samples(lab: Lab, identity: Identity, words: Words) -> Fields:
                     }
             yield await asyncio.to_thread(finished, b)
         except LabError as error:
-            yield {status: marks.say(words.error(error), bad=True)}
+            said = words.error(error)
+            if error.code == "greedy_sequences":
+                said += " " + await asyncio.to_thread(greedy_says, lab, text, model_name, words)
+            yield {status: marks.say(said, bad=True)}
 
     def finished(b: Bench) -> dict:
         """Measure and draw what there is."""

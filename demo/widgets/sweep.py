@@ -28,7 +28,7 @@ from demo.words import Words
 TEMPERATURES = (0.1, 0.8, 1.5, 10.0)
 TOP_PS = (0.1, 0.5, 0.9, 1.0)
 ONLY = 0.9999  # a probability after the filters that leaves nothing to draw
-AT_ONCE = 2  # requests of one person that run together
+AT_ONCE, ROWS = 2, 16  # requests and rows of one person that run together (DESIGN 4.2)
 PROGRESS_S = 0.5  # also how soon it is seen that somebody has left
 OPEN = """
 element.addEventListener('click', (event) => {
@@ -78,7 +78,8 @@ async def cell_of(lab: Lab, prompt: str, model: str, params: SamplingParams, per
             measured = None
         return Cell(params=params, generations=tuple(made), measured=measured)
 
-    cell = await lab.cells.get(key, run)
+    tokens = params.num_return_sequences * params.max_new_tokens
+    cell = await lab.cells.get(key, run, weight=tokens)
     assert isinstance(cell, Cell)
     return cell
 
@@ -132,7 +133,8 @@ def sweep_panel(
         prompt: str, model: str, wanted: Sequence[SamplingParams], person: str
     ) -> AsyncIterator[dict[int, Cell]]:
         """Yield what there is of the wanted cells, by index, at least every half second."""
-        places = asyncio.Semaphore(AT_ONCE)
+        rows = wanted[0].num_return_sequences
+        places = asyncio.Semaphore(max(1, min(AT_ONCE, ROWS // rows)))
 
         async def one(params: SamplingParams) -> Cell:
             async with places:
