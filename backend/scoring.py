@@ -6,11 +6,9 @@ from dataclasses import dataclass
 import torch
 from transformers import DynamicCache
 
-from backend.admission import check_limits, check_prompt, clean
+from backend.admission import check_prompt, clean
 from backend.errors import LabError
 from backend.models import LoadedModel
-from backend.settings import Settings
-from backend.types import Request, SamplingParams
 
 CHUNK = 64  # positions of one forward, so that the rows beside a job do not stall
 
@@ -66,21 +64,23 @@ def score(loaded: LoadedModel, ids: Sequence[int], start: int) -> Iterator[list[
 
 
 def joined_ids(loaded: LoadedModel, prompt: str, text: str) -> tuple[list[int], int]:
-    """Return the ids of prompt and text in one, and where the text's begin.
+    """Return the ids of prompt and text in one, and where the text's begin. Raises LabError.
 
     Tokenized together, since a blank at the border belongs to the text's first token; a token that
-    holds both counts as the text's. Raises LabError when the text adds none.
+    holds both counts as the text's.
     """
+    for part in (prompt, text):
+        check_prompt(part)
     whole, alone = loaded.encode(clean(prompt + text)), loaded.encode(clean(prompt))
+    if len(whole) > loaded.info.context:
+        raise LabError(
+            "context_exceeded",
+            f"prompt and text have {len(whole)} tokens, the context {loaded.info.context}",
+            field="prompt",
+            allowed=f"1 to {loaded.info.context}",
+            prompt_tokens=len(whole),
+            max_new_tokens=0,
+            context=loaded.info.context,
+        )
     start = next((i for i, (a, b) in enumerate(zip(whole, alone)) if a != b), len(alone))
-    if not text.strip() or start >= len(whole):
-        raise LabError("empty_prompt", "the text is empty", field="text", value="", allowed="1")
-    return whole, max(start, 1)
-
-
-def check(prompt: str, new_tokens: int, model: str, settings: Settings) -> Request:
-    """Check a job's prompt and length as a request's. Raises LabError."""
-    check_prompt(prompt)
-    request = Request(prompt, SamplingParams(max_new_tokens=new_tokens), model=model)
-    check_limits(request, settings)
-    return request
+    return whole, max(min(start, len(whole) - 1), 1)

@@ -84,11 +84,11 @@ THEME = gr.themes.Base(
     error_text_color_dark="#f0976a",
 )
 
-STYLES = ("lab.css", "start.css", "samples.css", "diversity.css")
+STYLES = ("lab.css", "start.css", "samples.css", "diversity.css", "decoding.css")
 CSS = "".join((ASSETS / name).read_text("utf-8") for name in STYLES)
 _SCRIPTS = "".join(
     f"<script>{(ASSETS / name).read_text('utf-8')}</script>"
-    for name in ("lab.js", "learn.js", "strip.js", "words.js")
+    for name in ("lab.js", "learn.js", "strip.js", "decoding.js", "words.js")
 )
 
 

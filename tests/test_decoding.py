@@ -1,25 +1,19 @@
 """Beam search against transformers' own, exact search against all sequences, MBR by hand."""
 
 import itertools
+import math
 
 import pytest
 import torch
 from sacrebleu import sentence_chrf
 from transformers import GenerationConfig
 
-from backend.decoding import (
-    BeamParams,
-    BeamStep,
-    Node,
-    beam_search,
-    best_of,
-    expected_utilities,
-    path,
-    utilities,
-)
+from backend.beams import BeamParams, BeamStep, Node, path
+from backend.decoding import DRAWS, Shares, beam_search, top_shares
 from backend.errors import LabError
 from backend.exact_search import CLOSER, Found, most_probable
 from backend.lab import Lab
+from backend.mbr import best_of, expected_utilities, utilities
 from backend.types import SamplingParams
 
 PROMPTS = ("Tell me a story about a dragon.", "Once upon a time", "dog => 犬\ncat =>")
@@ -186,3 +180,20 @@ def test_utilities_of_equal_empty_and_japanese_texts() -> None:
     assert matrix[0][0] == matrix[0][2] == pytest.approx(100)
     assert 0 < matrix[0][1] < 100
     assert matrix[3] == [0, 0, 0, 0]
+
+
+def test_beam_sampling_is_another_distribution(lab: Lab) -> None:
+    ids = lab.engine.model("pocket-base").encode("Once upon a time there was a")
+    job = lambda m: top_shares(m, ids, 3, 0)  # noqa: E731
+    [found] = lab.run(job, "pocket-base")
+    assert isinstance(found, Shares)
+    noise = 4 * (found.probability * (1 - found.probability) / DRAWS) ** 0.5
+    assert found.sampled == pytest.approx(found.probability, abs=noise)
+    wins = 0
+    for seed in range(150):
+        params = BeamParams(num_beams=3, max_new_tokens=1, do_sample=True, seed=seed)
+        steps = list(lab.run(lambda m, p=params: beam_search(m, ids, p), "pocket-base"))
+        best = steps[-1].finished[0]  # type: ignore[attr-defined]
+        wins += best.total == pytest.approx(math.log(found.probability), abs=1e-4)
+    assert wins / 150 == pytest.approx(found.beam_sampled, abs=0.15)
+    assert found.beam_sampled > found.sampled

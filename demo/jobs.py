@@ -1,0 +1,59 @@
+"""A job on the model thread, read on the event loop."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
+
+from backend.lab import Lab
+
+if TYPE_CHECKING:
+    from backend.channel import Channel
+    from backend.scheduler import Job
+
+SILENT_S = 0.5
+
+
+async def turns(lab: Lab, job: "Job", model: str = "") -> AsyncGenerator[list[object], None]:
+    """Yield what a job has brought since the last time, an empty list after half a second of none.
+
+    Closing it ends the job at its next turn. Raises LabError, and what the job raises.
+    """
+    begin = asyncio.create_task(asyncio.to_thread(_begin, lab, job, model))
+    try:
+        channel = await asyncio.shield(begin)
+    except asyncio.CancelledError:
+        begin.add_done_callback(_leave)
+        raise
+    loop, changed = asyncio.get_running_loop(), asyncio.Event()
+
+    def wake() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has closed: nobody listens
+            loop.call_soon_threadsafe(changed.set)
+
+    try:
+        channel.listen(wake)
+        while True:
+            finished = channel.finished  # read before the items: none can come after it
+            if items := channel.take():
+                yield items
+            if finished:
+                break
+            try:
+                await asyncio.wait_for(changed.wait(), SILENT_S)
+            except TimeoutError:
+                yield []
+            changed.clear()
+        if channel.error:
+            raise channel.error
+    finally:
+        channel.close()
+
+
+def _begin(lab: Lab, job: "Job", model: str) -> "Channel[object]":
+    return lab.engine.scheduler_of(model).run(lab.engine.model(model), job)
+
+
+def _leave(begun: "asyncio.Task[Channel[object]]") -> None:
+    if not begun.cancelled() and not begun.exception():
+        begun.result().close()
