@@ -10,7 +10,8 @@ from transformers import (
     TypicalLogitsWarper,
 )
 
-WORDS = {"the": 0.25, "a": 0.2, "dragon": 0.15, "flew": 0.1, "over": 0.08, "and": 0.07, "castle": 0.06, "into": 0.04, "flames": 0.03, "darkness": 0.02}  # fmt: skip  # noqa: E501
+WORDS = ["the", "a", "dragon", "flew", "over", "and", "castle", "into", "flames", "darkness"]
+PROBABILITIES = [0.25, 0.2, 0.15, 0.1, 0.08, 0.07, 0.06, 0.04, 0.03, 0.02]
 SETTINGS = {"temperature": 1.0, "top_p": 0.8}  # in the order in which they are applied
 SEED = 7
 
@@ -22,7 +23,7 @@ PROCESSORS = {
     "typical_p": TypicalLogitsWarper,
     "epsilon_cutoff": EpsilonLogitsWarper,
 }
-scores = torch.tensor([list(WORDS.values())]).log()
+scores = torch.tensor([PROBABILITIES]).log()
 for name, value in SETTINGS.items():
     scores = PROCESSORS[name](value)(None, scores)  # minus infinity where a word is removed
     p = scores.softmax(-1)[0].tolist()  # the rest adds up to 1 again
@@ -30,4 +31,4 @@ for name, value in SETTINGS.items():
 
 generator = torch.Generator().manual_seed(SEED)
 drawn = torch.multinomial(scores.softmax(-1)[0], 10, replacement=True, generator=generator)
-print("ten draws:", [list(WORDS)[i] for i in drawn])
+print("ten draws:", [WORDS[i] for i in drawn])

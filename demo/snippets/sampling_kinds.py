@@ -12,7 +12,7 @@ KINDS = {
     "ancestral": {"top_k": 0, "top_p": 1.0, "epsilon_cutoff": 0.0},
     "epsilon": {"top_k": 0, "top_p": 1.0, "epsilon_cutoff": 0.05},
 }
-MAX_NEW_TOKENS = 40
+MAX_NEW_TOKENS = 30
 SEED = 7
 
 pipe = pipeline("text-generation", model=MODEL, dtype="float32")

@@ -3,9 +3,17 @@
 import math
 
 WORDS = {
-    "the": 0.25, "a": 0.20, "dragon": 0.15, "flew": 0.10, "over": 0.08,
-    "and": 0.07, "castle": 0.06, "into": 0.04, "flames": 0.03, "darkness": 0.02,
-}  # fmt: skip
+    "the": 0.25,
+    "a": 0.20,
+    "dragon": 0.15,
+    "flew": 0.10,
+    "over": 0.08,
+    "and": 0.07,
+    "castle": 0.06,
+    "into": 0.04,
+    "flames": 0.03,
+    "darkness": 0.02,
+}
 TEMPERATURE = 1.5
 
 

@@ -59,6 +59,17 @@ def read_step(*values: float) -> SamplingParams:
     return SamplingParams(do_sample=True, **dict(zip(names, values)))  # type: ignore[arg-type]
 
 
+def snippet(step: Step, kind: str, order: str, params: SamplingParams) -> tuple[str, str]:
+    """Return the name and the code of the script that does what the panel shows."""
+    on = [name for name in ORDERS[order] if is_on(name, params)] or ["temperature"]
+    values: dict[str, object] = {"SETTINGS": {name: setting(name, params) for name in on}}
+    if kind == "model":
+        values |= {"MODEL": model_value(step.model), "PROMPT": step.prompt}
+        return "next_token", fill("next_token", values)
+    values |= {"WORDS": list(step.words), "PROBABILITIES": list(step.words.values())}
+    return "filters", fill("filters", values)
+
+
 def steps_panel(lab: Lab, words: Words, asked: NextTokens) -> StepsPanel:
     """Draw the card inside the current column and bind its handlers."""
     step = gr.State(Step())
@@ -125,14 +136,6 @@ def steps_panel(lab: Lab, words: Words, asked: NextTokens) -> StepsPanel:
     settings = [temperature, top_k, top_p, min_p, typical_p, epsilon]
     inputs = [step, source, order, *settings]
 
-    def snippet(s: Step, kind: str, order_name: str, params: SamplingParams) -> str:
-        on = [name for name in ORDERS[order_name] if is_on(name, params)] or ["temperature"]
-        values: dict[str, object] = {"SETTINGS": {name: setting(name, params) for name in on}}
-        if kind == "model":
-            values |= {"MODEL": model_value(s.model), "PROMPT": s.prompt}
-            return code_html("next_token", fill("next_token", values), words)
-        return code_html("filters", fill("filters", values | {"WORDS": dict(s.words)}), words)
-
     def looked_at(s: Step, kind: str) -> tuple[object, Sequence[str], NextToken | None]:
         """Return logits, what each is called, and the model's answer where it is the model's."""
         from backend.sampling import logits_of
@@ -160,7 +163,7 @@ def steps_panel(lab: Lab, words: Words, asked: NextTokens) -> StepsPanel:
         return {
             status: marks.say(said),
             figure: waterfall_html(labels, panels, params, words, with_given=kind == "model"),
-            code: snippet(s, kind, order_name, params),
+            code: code_html(*snippet(s, kind, order_name, params), words),
         }
 
     async def redraw(s: Step, kind: str, order_name: str, *values: float) -> dict:
