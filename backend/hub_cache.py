@@ -200,3 +200,21 @@ def model_folder(source: str) -> Path | None:
 
     config = try_to_load_from_cache(source, "config.json")
     return Path(config).parent if isinstance(config, str) else None
+
+
+def tokenizer_files(folder: Path | None = None) -> list[tuple[str, Path]]:
+    """Return (id, tokenizer.json) of every model in the cache that has one, sorted by id."""
+    from huggingface_hub import CacheNotFound, scan_cache_dir
+
+    try:
+        repos = scan_cache_dir(folder).repos
+    except CacheNotFound:
+        return []
+    found = {
+        repo.repo_id: file.file_path
+        for repo in repos
+        for revision in repo.revisions
+        for file in revision.files
+        if repo.repo_type == "model" and file.file_name == "tokenizer.json"
+    }
+    return sorted(found.items())

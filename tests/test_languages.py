@@ -20,6 +20,7 @@ ASIDE = re.compile(
 SENTENCE = re.compile(r"(?<![A-Za-z])(?:[A-Za-z]{1,}[,;']? ){3,}[A-Za-z]{2,}")
 # shell commands and names of code, the same in every language
 CODE = ("uv pip install", "hf ", "wget", "tokenize + convert")
+EXAMPLES = {"apart.pieces.sentence"}  # Japanese on both pages: its tokens are counted
 
 
 def texts(lang: Lang) -> dict[str, str]:
@@ -71,13 +72,14 @@ def test_no_english_is_left_in_japanese() -> None:
 
 def test_no_japanese_is_left_in_english() -> None:
     left = {key: found for key, text in texts("en").items() if (found := japanese_left(text))}
-    assert not left
+    assert set(left) <= EXAMPLES
 
 
 def test_prose_is_written_and_not_copied() -> None:
     en, ja = words("en")._texts, words("ja")._texts
     same = {key: en[key] for key in en if key in ja and en[key] == ja[key]}
-    assert not {key: text for key, text in same.items() if len(text.split()) > 3}
+    prose = {key: re.findall("[a-z]{2,}", ASIDE.sub(" ", text)) for key, text in same.items()}
+    assert not {key: found for key, found in prose.items() if len(found) > 3}
 
 
 def test_every_tab_has_its_lesson_in_both_languages() -> None:
@@ -94,7 +96,7 @@ def test_a_page_says_nothing_in_the_other_language(here: Lang, there: Lang) -> N
     settings = Settings()
     page = build(Lab(settings), Identity(settings), words(here)).config
     shown = [json.dumps(c["props"], ensure_ascii=False, default=str) for c in page["components"]]
-    whole = " ".join(shown)
+    whole = re.sub("<pre.*?</pre>", "", " ".join(shown))  # code is English everywhere
     own = set(words(here)._texts.values())
     foreign = [
         text

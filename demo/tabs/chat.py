@@ -16,9 +16,10 @@ from backend.types import Message, TokenStep
 from demo.endpoints import chat_messages, person_of
 from demo.events import QUIET, when_stopped
 from demo.identity import Identity
-from demo.links import Fields
+from demo.links import Fields, link_button
 from demo.widgets import marks
 from demo.widgets.code_pane import code_html, fill, model_value, sampling_values
+from demo.widgets.exercises import exercise, progress, verdict
 from demo.widgets.settings_row import read, settings_row
 from demo.widgets.template_view import template_html
 from demo.widgets.token_strip import strip_value, token_strip
@@ -51,12 +52,9 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                 )
                 reveal = gr.HTML(marks.say(), elem_id="chat-reveal")
             with gr.Accordion(words("exercise.title"), open=False, elem_id="chat-exercises"):
-                gr.Markdown(words("chat.exercise_1"))
-                check_1 = gr.Button(words("exercise.check"), size="sm", elem_id="chat-check-1")
-                told_1 = gr.HTML(marks.say(), elem_id="chat-exercise-1-result")
-                gr.Markdown(words("chat.exercise_2"))
-                check_2 = gr.Button(words("exercise.check"), size="sm", elem_id="chat-check-2")
-                told_2 = gr.HTML(marks.say(), elem_id="chat-exercise-2-result")
+                first = exercise(words, "chat", 1)
+                second = exercise(words, "chat", 2)
+                progress(words)
         with gr.Column(elem_classes="bench"):
             with gr.Column(elem_classes="card"):
                 system = gr.Textbox(
@@ -100,6 +98,8 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                     clear = gr.Button(words("chat.clear"), size="sm", elem_id="chat-clear")
                 status = gr.HTML(marks.say(), elem_id="chat-status")
                 settings = settings_row(lab, words, "chat", max_new_tokens=160)
+                linked: Fields = {"system": system, **settings.fields}
+                link_button(words, "chat", linked)
             with gr.Accordion(
                 words("chat.inside"), open=False, elem_classes="card fold", elem_id="chat-inside"
             ):
@@ -230,23 +230,20 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     def exercise_1(t: Talk) -> str:
         """The second prompt begins with the first one's ids."""
         right = len(t.sent) > 1 and t.sent[1][: len(t.sent[0])] == t.sent[0]
-        lab.exercise("chat-1", right)
-        key = "exercise.right" if right else "chat.exercise_1_not"
-        return marks.say(words(key, n=len(t.sent)), bad=not right)
+        hint = words("chat.exercise_1_not", n=len(t.sent))
+        answer = " -> ".join(str(len(ids)) for ids in t.sent)
+        return verdict(lab, words, "chat-1", right, hint, answer=answer)
 
     def exercise_2(history: list[dict]) -> str:
         """A reply in Japanese letters to a question in English."""
-        pairs = itertools.pairwise(history)
-        right = any(
-            a["role"] == "user"
-            and as_text(a["content"]).isascii()
-            and b["role"] == "assistant"
-            and any("\u3040" <= c <= "\u30ff" for c in as_text(b["content"]))
-            for a, b in pairs
-        )
-        lab.exercise("chat-2", right)
-        key = "exercise.right" if right else "chat.exercise_2_not"
-        return marks.say(words(key), bad=not right)
+        replies = [
+            as_text(b["content"])
+            for a, b in itertools.pairwise(history)
+            if a["role"] == "user" and as_text(a["content"]).isascii() and b["role"] == "assistant"
+        ]
+        found = [text for text in replies if any("\u3040" <= c <= "\u30ff" for c in text)]
+        hint = words("chat.exercise_2_not")
+        return verdict(lab, words, "chat-2", bool(found), hint, answer=next(iter(found), ""))
 
     outputs = [log, message, status, rendered, strip, code]
     given = [talk, log, system, *settings.values]
@@ -261,10 +258,10 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     emptied = [talk, log, status, rendered, strip]
     clear.click(cleared, None, emptied, cancels=running, **QUIET)
     guess.input(predict, [guess, talk], reveal, **QUIET)
-    check_1.click(exercise_1, talk, told_1, **QUIET)
-    check_2.click(exercise_2, log, told_2, **QUIET)
+    first.check.click(exercise_1, talk, first.told, **QUIET)
+    second.check.click(exercise_2, log, second.told, **QUIET)
     code.value = code_html("chat", fill("chat", {}), words)
-    return {"system": system, **settings.fields}
+    return linked
 
 
 def as_text(content: object) -> str:

@@ -13,10 +13,15 @@ from backend.types import SamplingParams
 from demo.endpoints import person_of, told
 from demo.events import QUIET, when_stopped
 from demo.identity import Identity
-from demo.links import Fields
+from demo.links import Fields, link_button
 from demo.runs import Desk, Run
 from demo.widgets import inside, marks
+from demo.widgets.claims import cache_panel, claims_panel
 from demo.widgets.code_pane import code_html, fill, model_value, sampling_values
+from demo.widgets.ends import ends_panel
+from demo.widgets.exercises import exercise, progress, verdict
+from demo.widgets.lists import lists_panel
+from demo.widgets.pieces import pieces_panel
 from demo.widgets.repeat import repeat_panel
 from demo.widgets.settings_row import read, settings_row
 from demo.widgets.token_strip import strip_value, token_strip
@@ -43,15 +48,14 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                 )
                 reveal = gr.HTML(marks.say(), elem_id="generate-reveal")
             with gr.Accordion(words("exercise.title"), open=False, elem_id="generate-exercises"):
-                gr.Markdown(words("generate.exercise_1"))
                 five = gr.Textbox(
-                    label=words("generate.exercise_1_label"), elem_id="generate-exercise-1"
+                    label=words("generate.exercise_1_label"),
+                    elem_id="generate-exercise-1",
+                    render=False,
                 )
-                check_1 = gr.Button(words("exercise.check"), size="sm")
-                told_1 = gr.HTML(marks.say(), elem_id="generate-exercise-1-result")
-                gr.Markdown(words("generate.exercise_2", most=BRIEF))
-                check_2 = gr.Button(words("exercise.check"), size="sm", elem_id="generate-check-2")
-                told_2 = gr.HTML(marks.say(), elem_id="generate-exercise-2-result")
+                first = exercise(words, "generate", 1, answer=five)
+                second = exercise(words, "generate", 2, most=BRIEF)
+                progress(words)
         with gr.Column(elem_classes="bench"):
             with gr.Column(elem_classes="card"):
                 with gr.Row(elem_classes="ask"):
@@ -77,6 +81,8 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                         label=words("fields.model"),
                         elem_id="generate-model",
                     )
+                linked: Fields = {"prompt": prompt, "model": model, **settings.fields}
+                link_button(words, "generate", linked)
             with gr.Column(elem_classes="card"):
                 gr.HTML(marks.heading(words("generate.tokens"), words, "measured"))
                 status = gr.HTML(marks.say(), elem_id="generate-status")
@@ -96,6 +102,11 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
             repeating = repeat_panel(
                 lab, identity, words, [prompt, model, *settings.values], "generate"
             )
+            lists_panel(lab, words, prompt, model)
+            ends_panel(lab, identity, words, prompt, model)
+            pieces_panel(lab, words, model)
+            cache_panel(lab, words, prompt, model)
+            claims_panel(lab, words, model)
             with gr.Row(elem_classes="two-cards"):
                 with gr.Column(elem_classes="card"):
                     code = gr.HTML(elem_id="generate-code")
@@ -226,21 +237,20 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
 
     async def exercise_1(text: str) -> str:
         try:
-            n = len(await asyncio.to_thread(lab.tokenize, text)) - 1
+            found = await asyncio.to_thread(lab.tokenize, text)
         except LabError as error:
             return marks.say(words.error(error), bad=True)
-        right = len(text.split()) == 5 and n >= 12
-        lab.exercise("generate-1", right)
-        key = "exercise.right" if right else "generate.exercise_1_not"
-        return marks.say(words(key, words=len(text.split()), n=n), bad=not right)
+        n, many = sum(not record.special for record in found), len(text.split())
+        hint = words("generate.exercise_1_not", words=many, n=n)
+        return verdict(lab, words, "generate-1", many == 5 and n >= 12, hint, answer=text)
 
     def exercise_2(d: Desk) -> str:
         run = d.run
         n = len(run.steps) if run else 0
         right = bool(run and n <= BRIEF and run.steps and run.steps[-1].finish_reason == "stop")
-        lab.exercise("generate-2", right)
-        key = "exercise.right" if right else "generate.exercise_2_not"
-        return marks.say(words(key, n=n, most=BRIEF), bad=not right)
+        hint = words("generate.exercise_2_not", n=n, most=BRIEF)
+        said = f"{run.prompt} -> {run.text}" if run else ""
+        return verdict(lab, words, "generate-2", right, hint, answer=said)
 
     inputs = [desk, prompt, model, shown_marks, *settings.values]
     outputs = [strip, status, ruler, look, code]
@@ -255,9 +265,8 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
         **QUIET,
     )
     guess.input(predict, guess, reveal, **QUIET)
-    check_1.click(exercise_1, five, told_1, **QUIET)
-    five.submit(exercise_1, five, told_1, **QUIET)
-    check_2.click(exercise_2, desk, told_2, **QUIET)
+    gr.on([first.check.click, five.submit], exercise_1, five, first.told, **QUIET)
+    second.check.click(exercise_2, desk, second.told, **QUIET)
 
     def preview(text: str, model_name: str, *values: object) -> object:
         try:
@@ -275,4 +284,4 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     )
     code.value = snippet(None, PROMPT, MODELS[0], SamplingParams(
         do_sample=True, temperature=0.8, top_p=0.9, seed=7, max_new_tokens=120))  # fmt: skip
-    return {"prompt": prompt, "model": model, **settings.fields}
+    return linked
