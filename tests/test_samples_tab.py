@@ -99,8 +99,14 @@ def test_stop_ends_the_sweep(chromium: Browser, site: str, lab: Lab) -> None:  #
         page.locator("#samples-sweep .label-wrap").click()
         page.locator("#samples-sweep-go").click()
         assert until(lambda: lab.status().active_streams > 0)
+        page.locator("#samples-sweep-stop").click()
+        assert until(lambda: lab.status().active_streams == 0)
+        expect(page.locator("#samples-sweep-status")).to_contain_text("Stopped")
+        page.locator("#samples-go").click()
+        assert until(lambda: lab.status().active_rows == 3)
         page.locator("#samples-stop").click()
         assert until(lambda: lab.status().active_streams == 0)
+        expect(page.locator("#samples-scores table")).to_be_visible()  # of what was there
 
 
 def test_the_inspector_the_exercise_and_the_link(

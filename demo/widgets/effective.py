@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from html import escape
 
 import gradio as gr
-from gradio.events import Dependency
 
 from backend.effective import LLAMA_2_CHAT, SOURCES, Setting, effective
 from backend.errors import LabError
@@ -33,10 +32,8 @@ OURS = ("do_sample", "temperature", "top_p", "epsilon_cutoff", "num_return_seque
 NEW_TOKENS = 16
 
 
-def effective_panel(
-    lab: Lab, words: Words, asked: Sequence[gr.components.Component]
-) -> list[Dependency]:
-    """Draw both panels; `asked`: prompt, model, N, settings row. Returns what can be stopped."""
+def effective_panel(lab: Lab, words: Words, asked: Sequence[gr.components.Component]) -> None:
+    """Draw both panels; `asked` are prompt, model, N and the settings row."""
     with fold(words, "effective.title", "core", "samples-effective"):
         gr.Markdown(words("effective.what"))
         call = gr.Radio(
@@ -88,9 +85,8 @@ def effective_panel(
         except LabError as error:
             yield marks.say(words.error(error), bad=True)
 
-    shown = gr.on([look.click, call.input, file.input], show, [call, file, *asked], table, **QUIET)
-    told = ask.click(refused, list(asked[:2]), answers, **QUIET)
-    return [shown, told]
+    gr.on([look.click, call.input, file.input], show, [call, file, *asked], table, **QUIET)
+    ask.click(refused, list(asked[:2]), answers, **QUIET)
 
 
 def arguments(name: str, params: SamplingParams) -> dict[str, object]:

@@ -6,12 +6,11 @@ from html import escape
 from typing import TYPE_CHECKING
 
 import gradio as gr
-from gradio.events import Dependency
 
 from backend.errors import LabError
 from backend.lab import Lab
 from demo.endpoints import person_of
-from demo.events import QUIET
+from demo.events import QUIET, when_stopped
 from demo.identity import Identity
 from demo.widgets import marks
 from demo.widgets.code_pane import code_html, fill
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
 
 def inspector_panel(
     lab: Lab, identity: Identity, words: Words, asked: Sequence[gr.components.Component]
-) -> list[Dependency]:
-    """Draw the panel; `asked`: prompt, model, N, the settings row. Returns what can be stopped."""
+) -> None:
+    """Draw the panel; `asked` are prompt, model, N and the settings row."""
     with fold(words, "inspector.title", "deep", "samples-inspector"):
         gr.Markdown(words("inspector.what"))
         which = gr.Radio(
@@ -39,6 +38,7 @@ def inspector_panel(
         )
         with gr.Row(elem_classes="tools"):
             go = gr.Button(words("inspector.go"), elem_id="samples-inspector-go")
+            halt = gr.Button(words("stop"), elem_id="samples-inspector-stop")
         shown = gr.HTML(marks.say(), elem_id="samples-inspector-result")
         gr.HTML(code_html("seed", fill("seed", {}), words))
 
@@ -57,7 +57,9 @@ def inspector_panel(
         except LabError as error:
             yield marks.say(words.error(error), bad=True)
 
-    return [go.click(inspect, [which, *asked], shown, **QUIET)]
+    inspected = go.click(inspect, [which, *asked], shown, **QUIET)
+    said = marks.say(words("reason.cancelled"))
+    when_stopped(halt, [inspected], lambda: said, [], [shown])
 
 
 def result_html(

@@ -12,7 +12,7 @@ from backend.errors import LabError
 from backend.lab import Lab
 from backend.types import SamplingParams, TokenStep
 from demo.endpoints import person_of
-from demo.events import QUIET
+from demo.events import QUIET, when_stopped
 from demo.identity import Identity
 from demo.links import Fields
 from demo.widgets import marks
@@ -86,11 +86,9 @@ def build_samples(lab: Lab, identity: Identity, words: Words) -> Fields:
     with fold(words, "samples.traps_title", "core", "samples-traps"):
         traps = gr.HTML(marks.say(words("inside.wait")))
     asked = [prompt, model, number, *settings.values]
-    stops = [
-        *sweep_panel(lab, identity, words, asked),
-        *effective_panel(lab, words, asked),
-        *inspector_panel(lab, identity, words, asked),
-    ]
+    sweep_panel(lab, identity, words, asked)
+    effective_panel(lab, words, asked)
+    inspector_panel(lab, identity, words, asked)
     with gr.Column(elem_classes="card"):
         code = gr.HTML(elem_id="samples-code")
     with gr.Accordion(words("samples.exercise_title"), open=False, elem_id="samples-exercise"):
@@ -205,7 +203,7 @@ def build_samples(lab: Lab, identity: Identity, words: Words) -> Fields:
 
     outputs = [status, drawn, scores, listed, traps]
     started = gr.on([go.click, prompt.submit], run, [bench, *asked], outputs, **QUIET)
-    stop.click(stopped, bench, outputs, cancels=[started, *stops], **QUIET)
+    when_stopped(stop, [started], stopped, [bench], outputs)
     second.check.click(check, bench, second.told, **QUIET)
     gr.on(
         [c.change for c in asked],  # type: ignore[attr-defined]

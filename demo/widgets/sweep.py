@@ -9,13 +9,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import gradio as gr
-from gradio.events import Dependency
 
 from backend.errors import LabError
 from backend.lab import Lab, generation
 from backend.types import Generation, SamplingParams
 from demo.endpoints import person_of
-from demo.events import QUIET
+from demo.events import QUIET, when_stopped
 from demo.identity import Identity
 from demo.widgets import marks
 from demo.widgets.fold import fold
@@ -112,13 +111,14 @@ def sweep_panel(
     identity: Identity,
     words: Words,
     asked: Sequence[gr.components.Component],
-) -> list[Dependency]:
-    """Draw both panels; `asked`: prompt, model, N, settings row. Returns what can be stopped."""
+) -> None:
+    """Draw both panels; `asked` are prompt, model, N and the settings row."""
     found = gr.State([])
     with fold(words, "sweep.title", "core", "samples-sweep"):
         gr.Markdown(words("sweep.what"))
         with gr.Row(elem_classes="tools"):
             begin = gr.Button(words("sweep.go"), elem_id="samples-sweep-go")
+            halt = gr.Button(words("stop"), elem_id="samples-sweep-stop")
         status = gr.HTML(marks.say(), elem_id="samples-sweep-status")
         grid = gr.HTML("", js_on_load=OPEN, elem_id="samples-sweep-grid")
         opened = gr.HTML(marks.say(words("sweep.open")), elem_id="samples-sweep-opened")
@@ -126,6 +126,7 @@ def sweep_panel(
         gr.Markdown(words("sweep.recorded_what"))
         with gr.Row(elem_classes="tools"):
             beside = gr.Button(words("sweep.recorded_go"), elem_id="samples-recorded-go")
+            halt_beside = gr.Button(words("stop"), elem_id="samples-recorded-stop")
         beside_status = gr.HTML(marks.say(), elem_id="samples-recorded-status")
         recorded = gr.HTML(recorded_html({}, words), elem_id="samples-recorded-table")
 
@@ -218,4 +219,6 @@ def sweep_panel(
     swept = begin.click(sweep, list(asked), [found, grid, status], **QUIET)
     compared = beside.click(measured_here, list(asked), [recorded, beside_status], **QUIET)
     grid.select(show, found, opened, **QUIET)
-    return [swept, compared]
+    said = marks.say(words("sweep.stopped"))
+    when_stopped(halt, [swept], lambda: said, [], [status])
+    when_stopped(halt_beside, [compared], lambda: said, [], [beside_status])
