@@ -4,6 +4,7 @@ import gc
 import logging
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ from backend.types import Message, ModelInfo, Prompt
 log = logging.getLogger(__name__)
 SMALL = 30_000_000  # parameters; below that a second thread costs more than it brings
 TORCH_THREADS = torch.get_num_threads()
+# from_pretrained changes torch's defaults for the whole process while it builds a model, and two at
+# once leave parameters without data. A job takes it without waiting, then loads: hence reentrant.
+BUILDING = threading.RLock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +158,8 @@ def load(name: str, precision_name: str, settings: Settings) -> LoadedModel:
         names = ("hidden_size", "intermediate_size")
         check_widths(spec, {n: getattr(text_config, n) for n in names if hasattr(text_config, n)})
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
-        model = AutoModelForCausalLM.from_pretrained(source, local_files_only=local, **options)
+        with BUILDING:
+            model = AutoModelForCausalLM.from_pretrained(source, local_files_only=local, **options)
         if not spec.quantization:
             model = model.to(device)  # type: ignore[arg-type]  # its stub wants the model twice
         model.eval()
@@ -198,6 +203,16 @@ def load(name: str, precision_name: str, settings: Settings) -> LoadedModel:
         device=device,
         threads=settings.threads or (1 if info.parameters < SMALL else TORCH_THREADS),
     )
+
+
+def building() -> Iterator[None]:
+    """Yield None until nobody else builds a model, then hold that for this thread.
+
+    For a job, which must not wait on the model thread: `yield from building()`, then load and
+    `BUILDING.release()` before the next yield.
+    """
+    while not BUILDING.acquire(timeout=0.01):
+        yield None
 
 
 def use_threads(threads: int) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from transformers import DynamicCache
 
-from backend.models import LoadedModel, load, release
+from backend.models import BUILDING, LoadedModel, building, load, release
 from backend.scheduler import Job
 from backend.settings import Settings
 
@@ -64,7 +64,11 @@ def copy_job(
     """
 
     def job(_: LoadedModel) -> Iterator[Copy | None]:
-        loaded = load(name, precision, settings)
+        yield from building()
+        try:
+            loaded = load(name, precision, settings)
+        finally:
+            BUILDING.release()
         try:
             yield None
             yield from _run(loaded, prompt, tuple(path))

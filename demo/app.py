@@ -25,7 +25,7 @@ from demo.gate import Gate
 from demo.identity import LANG, TEACHER, Identity
 from demo.links import Fields, restored
 from demo.sample_endpoints import add_sample_endpoints
-from demo.tabs import chat, decoding, diversity, generate, start
+from demo.tabs import chat, decoding, diversity, generate, memory, start
 from demo.widgets.frame import header, status_json, teacher_page
 from demo.words import LANGS, Words, choose_lang, words
 
@@ -35,6 +35,7 @@ TABS: tuple[tuple[str, str, Callable[[Lab, Identity, Words], Fields]], ...] = (
     ("generate", "1", generate.build),
     ("diversity", "1.1", diversity.build),
     ("decoding", "1.1", decoding.build),
+    ("memory", "1.2", memory.build),
     ("chat", "2.2", chat.build),
 )
 LOAD_AFTER_S = 3.0

@@ -84,7 +84,15 @@ THEME = gr.themes.Base(
     error_text_color_dark="#f0976a",
 )
 
-STYLES = ("lab.css", "start.css", "apart.css", "samples.css", "diversity.css", "decoding.css")
+STYLES = (
+    "lab.css",
+    "start.css",
+    "apart.css",
+    "samples.css",
+    "diversity.css",
+    "decoding.css",
+    "memory.css",
+)
 CSS = "".join((ASSETS / name).read_text("utf-8") for name in STYLES)
 _SCRIPTS = "".join(
     f"<script>{(ASSETS / name).read_text('utf-8')}</script>"
