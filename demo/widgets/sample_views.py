@@ -49,7 +49,7 @@ def text_html(steps: Sequence[TokenStep], parted: int | None) -> str:
         shown = f'<code class="bytes">{escape(text)}</code>' if broken else escape(text)
         out["shared" if stop <= end else "diff" if start <= end else "own"] += shown
     diff = out["diff"].lstrip()
-    blank = out["diff"][: len(out["diff"]) - len(diff)]
+    blank = out["diff"][: len(out["diff"]) - len(diff)] if out["shared"].strip() else ""
     mark = f"{blank}<mark>{diff}</mark>" if diff else blank
     return f'<span class="shared">{out["shared"].lstrip()}</span>{mark}{out["own"]}'
 

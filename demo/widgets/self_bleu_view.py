@@ -84,8 +84,8 @@ def scores_html(measured: Measured, words: Words) -> str:
     dl = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts)
     return (
         heading(words("samples.scores"), words, "measured", words("samples.scores_note"))
-        + table("Self-BLEU", f"<tr><td></td>{head}</tr>{rows}", "grid four")
-        + f'<dl class="facts">{dl}</dl>'
+        + table("Self-BLEU", f"<tr><td></td>{head}</tr>{rows}", "grid readings")
+        + f'<dl class="companions">{dl}</dl>'
     )
 
 

@@ -98,7 +98,7 @@ def cell_html(
     )
     x, y = dots[index]
     twins = cell.measured.companions.duplicates if cell.measured else 0
-    note = f" · {escape(words('sweep.twins', n=twins))}" if twins else ""
+    note = f'<span class="twins">{escape(words("sweep.twins", n=twins))}</span>' if twins else ""
     return (
         f'<button type="button" data-cell="{index}"><svg viewBox="0 0 {WIDTH} {HEIGHT}"'
         f' aria-hidden="true"><path d="M{EDGE} 1V{HEIGHT - EDGE}H{WIDTH - 1}"/>{others}'
