@@ -45,6 +45,8 @@ def some_case(r: random.Random, *, longest: int) -> Case:
         top_k=r.choice([0, 0, 1, 5, 50, 5000]),
         top_p=r.choice([1.0, 0.95, 0.9, 0.5, 0.1]),
         epsilon_cutoff=r.choice([0, 0, 0.001, 0.02, 0.3]),
+        min_p=r.choice([0, 0, 0, 0.05, 0.3]),
+        typical_p=r.choice([1.0, 1.0, 1.0, 0.9, 0.2]),
         max_new_tokens=r.choice([1, 7, longest]),
         num_return_sequences=r.choice([1, 1, 2, 3, 5]) if do_sample else 1,
         seed=r.randrange(2**32),
@@ -78,6 +80,8 @@ def reference(loaded: LoadedModel, case: Case, **options: object) -> list[list[i
         "top_k": p.top_k,
         "top_p": p.top_p,
         "epsilon_cutoff": p.epsilon_cutoff,
+        "min_p": p.min_p or None,
+        "typical_p": p.typical_p,
         "num_return_sequences": p.num_return_sequences,
     }
     set_seed(p.seed)

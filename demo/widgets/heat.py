@@ -54,7 +54,7 @@ def heat_html(temperature: float, change: Change, words: Words) -> str:
     right, wrong = heated(given, temperature), twin(given, temperature)
     toggled = changed(given, temperature, change)
     same = all(abs(a - b) < 1e-9 for a, b in zip(right, toggled))
-    top = max(*right, *wrong, *toggled)
+    top = max(*right, *wrong, *toggled, *given)
     verdict = words("diversity.heat_same" if same else "diversity.heat_other")
     parts = (
         (words("diversity.heat_right"), "softmax(log p / T)", right, "right"),

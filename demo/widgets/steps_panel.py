@@ -104,13 +104,11 @@ def steps_panel(lab: Lab, words: Words, asked: NextTokens) -> StepsPanel:
             temperature = slider("temperature", 0.1, 10, 1.0, 0.1)
             top_k = slider("top_k", 0, 50, 0, 1, words("settings.off"))
             top_p = slider("top_p", 0.01, 1, 0.8, 0.01, words("diversity.one_off"))
-        with (
-            gr.Accordion(words("settings.more"), open=False, elem_id="diversity-more"),
-            gr.Row(elem_classes="knobs"),
-        ):
-            min_p = slider("min_p", 0, 0.95, 0, 0.01, words("settings.off"))
-            typical_p = slider("typical_p", 0.01, 1, 1, 0.01, words("diversity.one_off"))
-            epsilon = slider("epsilon_cutoff", 0, 0.5, 0, 0.01, words("settings.off"))
+        with gr.Accordion(words("settings.more"), open=False, elem_id="diversity-more"):
+            with gr.Row(elem_classes="knobs"):
+                min_p = slider("min_p", 0, 0.95, 0, 0.01, words("settings.off"))
+                typical_p = slider("typical_p", 0.01, 1, 1, 0.01, words("diversity.one_off"))
+                epsilon = slider("epsilon_cutoff", 0, 0.5, 0, 0.01, words("settings.off"))
             order = gr.Radio(
                 [(words(f"diversity.order_{name}"), name) for name in ORDERS],
                 value="library",
