@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from transformers import TextGenerationPipeline
+from transformers import PreTrainedTokenizerBase, TextGenerationPipeline
 
 from backend.models import LoadedModel
 from backend.scheduler import Job
@@ -37,9 +37,7 @@ def list_job(prompts: Sequence[str], batch_size: int | None, *, padded: bool = F
         if padded:
             tokenizer = deepcopy(tokenizer)
             tokenizer.pad_token, tokenizer.padding_side = tokenizer.eos_token, "left"
-        mapped = getattr(loaded.model, "hf_device_map", None)  # accelerate's models stay put
-        device = None if mapped else loaded.device
-        pipe = TextGenerationPipeline(model=loaded.model, tokenizer=tokenizer, device=device)
+        pipe = pipeline_of(loaded, tokenizer)
         options: dict[str, Any] = {"max_new_tokens": NEW_TOKENS, "do_sample": False}
         if batch_size:
             options["batch_size"] = batch_size
@@ -71,3 +69,38 @@ def list_job(prompts: Sequence[str], batch_size: int | None, *, padded: bool = F
         yield run
 
     return job
+
+
+@dataclass(frozen=True, kw_only=True)
+class BothWays:
+    """The ids of one prompt and its new tokens, by `pipeline` and by `generate` itself."""
+
+    pipeline: tuple[int, ...]
+    generate: tuple[int, ...]
+
+
+def both_ways_job(prompt: str) -> Job:
+    """Return a job that yields one BothWays: the course's first block and its second; greedy."""
+
+    def job(loaded: LoadedModel) -> Iterator[BothWays | None]:
+        options: dict[str, Any] = {"max_new_tokens": NEW_TOKENS, "do_sample": False}
+        pipe = pipeline_of(loaded, loaded.tokenizer)
+        with loaded.lock:
+            by_pipe: Any = pipe(prompt, return_tensors=True, **options)
+        yield None
+        ids = torch.tensor([loaded.encode(prompt)], device=loaded.device)
+        generate: Any = loaded.model.generate  # its stub is a Tensor
+        by_hand = generate(ids, attention_mask=torch.ones_like(ids), **options)
+        yield BothWays(
+            pipeline=tuple(map(int, by_pipe[0]["generated_token_ids"])),
+            generate=tuple(by_hand[0].tolist()),
+        )
+
+    return job
+
+
+def pipeline_of(loaded: LoadedModel, tokenizer: PreTrainedTokenizerBase) -> TextGenerationPipeline:
+    """Return the library's pipeline around a resident model, which stays where it is."""
+    mapped = getattr(loaded.model, "hf_device_map", None)  # accelerate's models stay put
+    device = None if mapped else loaded.device
+    return TextGenerationPipeline(model=loaded.model, tokenizer=tokenizer, device=device)

@@ -45,6 +45,15 @@ def test_a_list_is_run_one_by_one_and_a_batch_only_with_padding(lab: Lab) -> Non
     assert lab.engine.model().tokenizer.pad_token is None  # the shared tokenizer is as it was
 
 
+def test_with_pipeline_and_without_the_ids_are_the_same(lab: Lab) -> None:
+    from backend.list_runs import NEW_TOKENS, BothWays, both_ways_job
+
+    found = only(lab, both_ways_job(TEXT), BothWays)
+    assert found.pipeline == found.generate
+    [made] = lab.generate(TEXT, SamplingParams(max_new_tokens=NEW_TOKENS))
+    assert found.generate[-NEW_TOKENS:] == tuple(step.token_id for step in made.steps)
+
+
 def test_a_lists_hooks_do_not_see_other_peoples_steps(lab: Lab) -> None:
     from backend.list_runs import ListRun, list_job
 

@@ -18,6 +18,7 @@ from demo.widgets import disk, marks
 from demo.widgets.code_pane import code_html, fill, model_value
 from demo.widgets.commands import command_html
 from demo.widgets.exercises import exercise, progress, verdict
+from demo.widgets.fold import fold
 from demo.widgets.login import moved_html, resolved_html
 from demo.widgets.this_machine import machine_html
 from demo.words import Words
@@ -40,7 +41,7 @@ LOGIN = "hf auth login\nhf auth whoami"
 
 def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     """Draw the tab and bind its handlers."""
-    core, deep = words("level.core"), words("level.deep")
+    core = words("level.core")
     floor = importlib.metadata.metadata("transformers")["Requires-Python"]
     title, lesson = words.lesson("start")
     with gr.Row(elem_classes="two"):
@@ -83,14 +84,14 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                     + marks.say(words("inside.wait")),
                     elem_id="start-files",
                 )
-            with fold(f"{words('start.cache')} · {core}", "start-cache"):
+            with fold(words, "start.cache", "core", "start-cache"):
                 look_cache = gr.Button(words("start.look_cache"), elem_id="start-look-cache")
                 held = gr.HTML(marks.say(), elem_id="start-held")
                 with gr.Row(elem_classes="ask"):
                     choice = gr.Dropdown([], label=words("start.choose"), elem_id="start-choose")
                     delete = gr.Button(words("start.delete"), elem_id="start-delete")
                 deleted = gr.HTML(marks.say(words("start.delete_note")), elem_id="start-deleted")
-            with fold(f"{words('start.login')} · {core}", "start-login"):
+            with fold(words, "start.login", "core", "start-login"):
                 gr.Markdown(words("start.login_text"))
                 gr.HTML(
                     command_html("before", BEFORE, words, note=words("start.before"))
@@ -105,9 +106,9 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                     resolve = gr.Button(words("start.resolve"), elem_id="start-resolve")
                 resolved = gr.HTML(marks.say(), elem_id="start-resolved")
                 link_button(words, "start", {"hf_home": hf_home})
-            with fold(f"{words('start.install')} · {deep}", "start-install"):
+            with fold(words, "start.install", "deep", "start-install"):
                 gr.HTML(install_html(floor, words))
-            with fold(f"{words('start.notes')} · {deep}", "start-notes"):
+            with fold(words, "start.notes", "deep", "start-notes"):
                 gr.Markdown(words("start.notes_text"))
             with gr.Row(elem_classes="two-cards"):
                 with gr.Column(elem_classes="card"):
@@ -200,11 +201,6 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     first.check.click(exercise_1, count, first.told, **QUIET)
     gr.on([second.check.click, path.submit], exercise_2, path, second.told, **QUIET)
     return {"hf_home": hf_home}
-
-
-def fold(title: str, elem_id: str) -> gr.Accordion:
-    """A folded card."""
-    return gr.Accordion(title, open=False, elem_classes="card fold", elem_id=elem_id)
 
 
 def folder_of(model: str) -> Path | None:

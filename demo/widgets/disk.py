@@ -6,6 +6,7 @@ from pathlib import Path
 
 from backend.hub_cache import CachedRepo, Folder
 from backend.types import ModelInfo
+from demo.widgets.fold import table
 from demo.widgets.marks import heading
 from demo.words import Words
 
@@ -28,10 +29,7 @@ def bars(rows: Sequence[tuple[str, int]], label: str) -> str:
         f'{100 * count / most:.1f}%"></i></td><td>{count:,}</td><td>{size(count)}</td></tr>'
         for name, count in rows
     )
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">'
-        f'<table class="grid sizes">{shown}</table></div>'
-    )
+    return table(label, shown, "grid sizes")
 
 
 def model_files(info: ModelInfo, folder: Path | None, words: Words) -> str:
@@ -92,9 +90,8 @@ def cache_html(
     )
     return (
         heading(title, words, "measured")
-        + f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(title)}">'
-        f'<table class="grid facts"><tr>{heads}</tr>{rows}</table></div>'
-        f"<div>{escape(words(f'start.token_{token}'))}</div>"
+        + table(title, f"<tr>{heads}</tr>{rows}", "grid facts")
+        + f"<div>{escape(words(f'start.token_{token}'))}</div>"
         + heading(inside, words, "measured")
         + held
     )

@@ -91,7 +91,7 @@ def start_html(found: "StartToken", words: Words) -> str:
         for token, piece in found.names.items()
     )
     texts = "".join(
-        f'<div class="src">{escape(words(name))}</div>{marks.plain(lane.continuation)}'
+        f'<div class="src">{escape(words(name))}</div>{marks.plain(lane.continuation.strip())}'
         for name, lane in lanes
     )
     same = found.by_hand.continuation == found.whole.continuation

@@ -18,7 +18,7 @@ from demo.widgets.fold import fold, table
 from demo.words import Words
 
 if TYPE_CHECKING:
-    from backend.list_runs import ListRun
+    from backend.list_runs import BothWays, ListRun
     from backend.padding import Padded
 
 PROMPTS = ("Tell me a story about a dragon.", "1+1=?", "Hello.")  # the course's, and a short one
@@ -34,7 +34,7 @@ def lists_panel(lab: Lab, words: Words, prompt: gr.Textbox, model: gr.Dropdown) 
         code = gr.HTML(snippets("pocket-chat", list(PROMPTS), words), elem_id="generate-lists-code")
 
     async def run(text: str, name: str) -> tuple[str, str]:
-        from backend.list_runs import ListRun, list_job
+        from backend.list_runs import BothWays, ListRun, both_ways_job, list_job
         from backend.padding import Padded, padding_job
 
         try:
@@ -47,13 +47,14 @@ def lists_panel(lab: Lab, words: Words, prompt: gr.Textbox, model: gr.Dropdown) 
                 list_job(prompts, 2, padded=True),
             )
             found = [(await results(lab, job, name, ListRun))[0] for job in jobs]
+            [ways] = await results(lab, both_ways_job(text), name, BothWays)
             [mask] = await results(lab, padding_job(prompts[:2]), name, Padded)
         except LabError as error:
             return marks.say(words.error(error), bad=True), gr.skip()
         info = lab.engine.model(name).info
         single, whole, *batches = found
         drawn = (
-            steps_html(info, text, single, words),
+            steps_html(info, text, single, ways, words),
             nested_html(single, whole, words),
             shapes_html([whole, *batches], words),
             mask_html(mask, words),
@@ -75,7 +76,7 @@ def snippets(model: str, prompts: list[str], words: Words) -> str:
     )
 
 
-def steps_html(info: ModelInfo, prompt: str, run: "ListRun", words: Words) -> str:
+def steps_html(info: ModelInfo, prompt: str, run: "ListRun", ways: "BothWays", words: Words) -> str:
     """The four steps of the course's first block, with what each gave here."""
     loaded = f"{info.precision} · {info.device}"
     new = str(run.output[0][0]["generated_text"]).removeprefix(prompt)
@@ -85,7 +86,11 @@ def steps_html(info: ModelInfo, prompt: str, run: "ListRun", words: Words) -> st
     )
     title = marks.heading(words("apart.lists.steps"), words, "measured")
     note = f'<div class="src">{escape(words("apart.lists.device", device=info.device))}</div>'
-    return f'{title}<ol class="four">{cells}</ol>{note}'
+    same = ways.pipeline == ways.generate
+    told = words("apart.lists.ways_same" if same else "apart.lists.ways_differ")
+    css = "same" if same else "diff"
+    ids = marks.plain(" ".join(map(str, ways.generate)))
+    return f'{title}<ol class="four">{cells}</ol>{note}<div class="{css}">{escape(told)}</div>{ids}'
 
 
 def nested_html(single: "ListRun", whole: "ListRun", words: Words) -> str:

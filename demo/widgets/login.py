@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from html import escape
 
 from backend.hub_cache import Resolved
+from demo.widgets.fold import table
 from demo.widgets.marks import heading
-from demo.widgets.this_machine import scroll
 from demo.words import Words
 
 
@@ -18,7 +18,7 @@ def moved_html(steps: Sequence[tuple[str, Resolved]], words: Words) -> str:
         f"{escape(words('start.logged_in' if r.logged_in else 'start.logged_out'))}</td></tr>"
         for name, r in steps
     )
-    return table(rows, ("set", "looked_for", "state"), words("start.moved"), words)
+    return facts(rows, ("set", "looked_for", "state"), words("start.moved"), words)
 
 
 def resolved_html(hf_home: str, found: Resolved, words: Words) -> str:
@@ -33,12 +33,10 @@ def resolved_html(hf_home: str, found: Resolved, words: Words) -> str:
         )
     )
     title = words("start.with_home", path=hf_home or "-")
-    return table(rows, ("variable", "resolved"), title, words)
+    return facts(rows, ("variable", "resolved"), title, words)
 
 
-def table(rows: str, heads: Sequence[str], title: str, words: Words) -> str:
+def facts(rows: str, heads: Sequence[str], title: str, words: Words) -> str:
     """A titled table of measured facts."""
     head = "".join(f'<th scope="col">{escape(words(f"start.{key}"))}</th>' for key in heads)
-    return heading(title, words, "measured") + scroll(
-        f'<table class="grid facts"><tr>{head}</tr>{rows}</table>', title
-    )
+    return heading(title, words, "measured") + table(title, f"<tr>{head}</tr>{rows}", "grid facts")

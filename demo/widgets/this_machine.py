@@ -5,6 +5,7 @@ from html import escape
 
 from backend.machine import Library, Machine
 from demo.widgets.disk import size
+from demo.widgets.fold import table
 from demo.widgets.marks import heading
 from demo.words import Words
 
@@ -42,15 +43,8 @@ def machine_html(here: Machine, libraries: Sequence[Library], floor: str, words:
     title, second = words("start.machine"), words("start.libraries")
     return (
         heading(title, words, "measured")
-        + scroll(f'<table class="grid facts">{shown}</table>', title)
+        + table(title, shown, "grid facts")
         + heading(second, words, "measured")
-        + scroll(f'<table class="grid">{versions}</table>', second)
+        + table(second, versions)
         + f'<div class="src">{escape(words("start.absent_note"))}</div>'
-    )
-
-
-def scroll(table: str, label: str) -> str:
-    """A table that scrolls sideways by itself, by keyboard too."""
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">{table}</div>'
     )
