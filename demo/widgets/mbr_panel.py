@@ -87,7 +87,7 @@ def mbr_panel(
             num_return_sequences=DRAWN,
         )
 
-    async def sample(
+    async def draw_samples(
         text: str, name: str, used: float, request: gr.Request, *values: object
     ) -> AsyncIterator[dict]:
         began = time.perf_counter()
@@ -138,7 +138,7 @@ def mbr_panel(
 
     settings = [temperature, seed, new]
     drawing = draw.click(
-        sample, [prompt, model, n, *settings], [samples, view, code, status], **QUIET
+        draw_samples, [prompt, model, n, *settings], [samples, view, code, status], **QUIET
     )
     n.change(move, [samples, n], view, trigger_mode="always_last", **QUIET)
     gr.on(
