@@ -4,7 +4,7 @@ Moving a slider computes on logits that are held already: no forward.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
@@ -173,16 +173,21 @@ def steps_panel(lab: Lab, words: Words, asked: NextTokens) -> StepsPanel:
         s.words = read_words(event.rows)
         return await redraw(s, kind, order_name, *values)
 
-    async def turned(s: Step, kind: str, order_name: str, *values: float) -> dict:
+    async def turned(s: Step, kind: str, order_name: str, *values: float) -> AsyncIterator[dict]:
         """Swap the words for the prompt, or back."""
-        shown = {edit: gr.update(visible=kind == "words"), ask: gr.update(visible=kind == "model")}
-        return shown | await redraw(s, kind, order_name, *values)
+        yield {
+            edit: gr.update(visible=kind == "words"),
+            ask: gr.update(visible=kind == "model"),
+            status: marks.say(words("waiting.start")),
+        }
+        yield await redraw(s, kind, order_name, *values)
 
     async def looked(
         s: Step, text: str, model_name: str, kind: str, order_name: str, *values: float
-    ) -> dict:
+    ) -> AsyncIterator[dict]:
         s.prompt, s.model = text, model_name
-        return await redraw(s, kind, order_name, *values)
+        yield {status: marks.say(words("waiting.start"))}
+        yield await redraw(s, kind, order_name, *values)
 
     def count(s: Step, kind: str, order_name: str, *values: float) -> str:
         from backend.sampling import counts, passes
