@@ -78,6 +78,7 @@ def test_what_fits_lists_every_known_model() -> None:
 def test_heat_is_between_nothing_and_full() -> None:
     assert [heat(kl) for kl in (0.0, 1e-9, 1e-3, 50.0)] == [0.0, 0.0, 0.5, 1.0]
     assert smooth([1, 1, 90, 1, 1]) == [1, 1, 1, 1, 1]
+    assert smooth([*range(1, 20)]) == [1, 1, 1, 1, *range(1, 16)]
 
 
 @pytest.mark.parametrize("lang", LANGS)

@@ -86,7 +86,11 @@ def _heat(rows: "Sequence[tuple[Copy, Damage]]", words: Words) -> str:
             f'<span role="img" aria-label="{escape(label, quote=True)}">{cells}</span></div>'
         )
     note = words("memory.heat_note")
-    return f'<div class="klmap">{parts}</div><div class="src">{escape(note)}</div>'
+    title = escape(words("memory.damage_table"), quote=True)
+    return (
+        f'<div class="klmap" tabindex="0" role="region" aria-label="{title}">{parts}</div>'
+        f'<div class="src">{escape(note)}</div>'
+    )
 
 
 def heat(kl: float) -> float:

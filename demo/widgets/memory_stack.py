@@ -40,7 +40,9 @@ def stack(model: str, context: int, sequences: int, limit_bytes: float, words: W
     longest = min(longest, 3 * limit_bytes)  # a far too large model ends at the edge
     bars = "".join(_bar(name, e, longest, limit_bytes, words) for name, e in found.items())
     limit = words("memory.limit", size=size(limit_bytes))
+    running = escape(words("memory.running"))
     return (
+        f'<div class="src right">{running}</div>'
         f'<div class="stack" style="--limit:{100 * limit_bytes / longest:.2f}%">{bars}'
         f'<div class="limit-name">{escape(limit)}</div></div>{_legend(words)}'
         f'<details class="terms"><summary>{escape(words("memory.terms"))}</summary>'
