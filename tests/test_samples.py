@@ -148,3 +148,15 @@ def test_the_inspectors_pairs(lab: Lab, name: str) -> None:
     if name == "precision":
         assert lab.status().current == "pocket-chat"
         assert {m.precision for m in lab.status().models} == {"fp32"}
+
+
+def test_a_sweep_counts_by_its_prompt_and_a_run_by_its_texts(lab: Lab) -> None:
+    made = lab.generate(PROMPT, PARAMS)
+    texts, rows = ["竜の森です。", "竜の町です。"], [g.steps for g in made[:2]]
+    assert measure(PROMPT, texts, rows).tokenizer == "char"
+    assert measure(PROMPT, texts, rows, tokenizer="13a").self_bleu == 0
+    wild = dataclasses.replace(PARAMS, temperature=50.0, top_p=1.0)
+    cell = asyncio.run(cell_of(lab, PROMPT, "", wild, ""))
+    assert cell.measured is None or cell.measured.tokenizer == "13a"
+    grid = grid_html({0: cell}, TEMPERATURES, TOP_PS, words("en"))
+    assert "N = 3, tokenizer 13a" in grid or cell.measured is None

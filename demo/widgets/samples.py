@@ -179,10 +179,12 @@ def build_samples(lab: Lab, identity: Identity, words: Words) -> Fields:
         )
         try:
             to_beat = await cell_of(lab, b.prompt, b.model, course, person_of(identity, request))
+            made, tokenizer = to_beat.generations, b.measured.tokenizer  # both counted alike
+            texts, rows = [g.text for g in made], [g.steps for g in made]
+            theirs = measure(b.prompt, texts, rows, tokenizer=tokenizer).self_bleu
         except LabError as error:
             return marks.say(words.error(error), bad=True)
-        floor = to_beat.logprob - FALL
-        yours, theirs = b.measured.self_bleu, to_beat.self_bleu
+        floor, yours = to_beat.logprob - FALL, b.measured.self_bleu
         right = yours < theirs and b.measured.logprob >= floor
         hint = words(
             "samples.exercise_2_not",

@@ -12,6 +12,7 @@ from demo.widgets.marks import heading
 from demo.words import Words
 
 READINGS: tuple[References, ...] = ("all", "first")
+COUNTS = (2, 3, 4, 6, 8, 12, 16, 24)  # of the first texts, to show that the score rises
 JAPANESE = ("森の奥に、小さな竜が住んでいました。", "森の奥に、大きな竜が住んでいました。")
 
 
@@ -32,10 +33,19 @@ class Measured:
         return statistics.fmean(self.scores[True, "all"])
 
 
-def measure(prompt: str, texts: Sequence[str], rows: Sequence[Sequence[TokenStep]]) -> Measured:
-    """Measure one run's texts; blocks for milliseconds. Raises LabError for fewer than two."""
+def measure(
+    prompt: str,
+    texts: Sequence[str],
+    rows: Sequence[Sequence[TokenStep]],
+    *,
+    tokenizer: str = "",
+) -> Measured:
+    """Measure one run's texts; blocks for milliseconds. Raises LabError for fewer than two.
+
+    `tokenizer` is BLEU's; empty: chosen by the texts.
+    """
     new = tuple(text.strip() for text in texts)
-    tokenizer = chosen_tokenizer(new)
+    tokenizer = tokenizer or chosen_tokenizer(new)
     kept = [(prompt + text).strip() for text in texts]
     scores = {
         (removed, references): self_bleu(given, references=references, tokenize=tokenizer)  # type: ignore[arg-type]
@@ -125,7 +135,7 @@ def trap(words: Words, name: str, figure: str) -> str:
 def growth(texts: Sequence[str], tokenizer: str, words: Words) -> str:
     """Self-BLEU of the first 2, 3, ... of the same texts: it rises with N (errata 3)."""
     series = []
-    for n in range(2, len(texts) + 1):
+    for n in (*(n for n in COUNTS if n < len(texts)), len(texts)):
         some = texts[:n]
         if sum(map(bool, some)) > 1:
             series.append((n, statistics.fmean(self_bleu(some, tokenize=tokenizer))))  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from backend.diversity import chosen_tokenizer
 from backend.errors import LabError
 from backend.lab import Lab, generation
 from backend.types import Generation, SamplingParams
@@ -72,7 +73,9 @@ async def cell_of(lab: Lab, prompt: str, model: str, params: SamplingParams, per
         made = await generated(lab, prompt, model, params, person)
         texts, rows = [g.text for g in made], [g.steps for g in made]
         try:
-            measured = await asyncio.to_thread(measure, prompt, texts, rows)
+            # from the prompt, so that all cells of a sweep are counted alike
+            tokenizer = chosen_tokenizer([prompt])
+            measured = await asyncio.to_thread(measure, prompt, texts, rows, tokenizer=tokenizer)
         except LabError:  # all but one text are empty: shown as such
             measured = None
         return Cell(params=params, generations=tuple(made), measured=measured)

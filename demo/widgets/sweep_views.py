@@ -79,10 +79,18 @@ def grid_html(
             cells += f"<td>{cell_html(index, done.get(index), dots, words)}</td>"
         rows += f'<tr><th scope="row">T {temperature}</th>{cells}</tr>'
     return (
-        heading(words("sweep.grid"), words, "measured", words("sweep.grid_note"))
+        heading(words("sweep.grid"), words, "measured", counted(done, words))
         + table(words("sweep.grid"), f"<tr><td></td>{head}</tr>{rows}", "sweep")
         + f'<div class="src">{escape(words("sweep.axes"))}</div>'
     )
+
+
+def counted(done: Mapping[int, "Cell"], words: Words) -> str:
+    """Say N and the tokenizer of the cells, and what the dots are."""
+    cell = next((cell for cell in done.values() if cell.measured), None)
+    n = cell.params.num_return_sequences if cell else 0
+    tokenizer = cell.measured.tokenizer if cell and cell.measured else "–"
+    return words("sweep.grid_note", n=n or "–", tokenizer=tokenizer)
 
 
 def cell_html(
