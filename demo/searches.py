@@ -10,6 +10,18 @@ from backend.lab import Lab
 from backend.types import SamplingParams, TokenStep
 from demo.jobs import turns
 
+SAME = 1e-3  # sums nearer than this are called the same
+CASES = (  # tried in order, until one shows what is asked for
+    "Once upon a time",
+    "Tell me a story about a cat.",
+    "Tell me a story about a king.",
+    "There was once",
+    "The dragon",
+    "Every night,",
+    "Long ago, a brave",
+    "One morning, the little bird",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
@@ -120,3 +132,18 @@ async def searched(lab: Lab, prompt: str, params: BeamParams, *, model: str, per
             last = found
     assert last is not None, "a search yields at least its end"
     return last
+
+
+async def first_case(
+    lab: Lab, sign: int, params: BeamParams, *, model: str, person: str
+) -> AsyncGenerator[tuple[str, bool], None]:
+    """Yield each prompt that is tried and if it is one where the beam (1) or greedy (-1) wins.
+
+    Sums are compared only between sequences of the same length; it ends with the first such.
+    """
+    for text in CASES:
+        yield text, False
+        found = await searched(lab, text, params, model=model, person=person)
+        if len(found.beams[0].ids) == len(found.greedy.ids) and sign * found.gain > SAME:
+            yield text, True
+            return

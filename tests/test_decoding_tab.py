@@ -14,9 +14,8 @@ from backend.lab import Lab
 from backend.mbr import best_of, expected_utilities, utilities
 from backend.types import SamplingParams
 from demo.jobs import turns
-from demo.searches import Search, searched
+from demo.searches import CASES, SAME, Search, searched
 from demo.tabs.decoding import DEFAULTS, PROMPT
-from demo.widgets.beam_views import SAME
 from demo.widgets.mbr_panel import DRAWN
 from tests.browser import LAPTOP, PHONE, chromium, visit  # noqa: F401  # a fixture
 from tests.test_scheduler import until
@@ -82,6 +81,18 @@ def test_search_tree_samples_and_the_deep_part(
 
 
 @browser
+def test_a_case_where_the_beam_wins_is_found(chromium: Browser, site: str, lab: Lab) -> None:  # noqa: F811
+    searches = (found(lab, text) for text in CASES)
+    want = next(s for s in searches if s.gain > SAME and len(s.beams[0].ids) == len(s.greedy.ids))
+    with visit(chromium, site, lang="en", size=LAPTOP, tab="decoding") as page:
+        press(page, "case-beam", "finished")
+        expect(page.locator("#decoding-prompt textarea")).to_have_value(want.prompt)
+        ahead = page.locator("#decoding-sides .ahead")
+        expect(ahead).to_contain_text(f"{want.beams[0].total:.3f}")
+        expect(ahead).to_contain_text("4 beams")
+
+
+@browser
 def test_the_keyboard_walks_the_tree(chromium: Browser, site: str, lab: Lab) -> None:  # noqa: F811
     want = found(lab)
     with visit(chromium, site, lang="en", size=LAPTOP, tab="decoding") as page:
@@ -126,7 +137,7 @@ def test_the_slider_moves_the_winner_and_exercises_are_checked(
             page.locator("#decoding-check-2").click()
             right = winner != best_of(totals[:n])
             expect(told).to_contain_text("Right" if right else f"At N = {n}")
-        own = "Once upon a time"
+        own = "Once there was a small"
         page.locator("#decoding-prompt textarea").fill(own)
         press(page, "go", "finished")
         search = found(lab, own)

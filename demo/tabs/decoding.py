@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import gradio as gr
 
@@ -13,10 +13,10 @@ from demo.endpoints import person_of
 from demo.events import QUIET, when_stopped
 from demo.identity import Identity
 from demo.links import Fields, link_button
-from demo.searches import Desk, search, searched
+from demo.searches import CASES, SAME, Desk, first_case, search, searched
 from demo.widgets import marks
 from demo.widgets.beam_tree import beam_tree_html
-from demo.widgets.beam_views import SAME, finished_html, sides_html
+from demo.widgets.beam_views import finished_html, sides_html
 from demo.widgets.code_pane import code_html, fill, model_value
 from demo.widgets.decoding_deep import exact_panel, own_panel, proofs_panel
 from demo.widgets.exercises import exercise, progress, verdict
@@ -110,6 +110,14 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                     "seed": seed,
                 }
                 with gr.Row(elem_classes="tools"):
+                    beam_wins, greedy_wins = (
+                        gr.Button(
+                            words(f"decoding.case_{name}"),
+                            size="sm",
+                            elem_id=f"decoding-case-{name}",
+                        )
+                        for name in ("beam", "greedy")
+                    )
                     link_button(words, "decoding", fields)
                 status = gr.HTML(marks.say(), elem_id="decoding-status")
             with gr.Column(elem_classes="card"):
@@ -211,6 +219,27 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
         except LabError as error:
             yield {status: marks.say(words.error(error), bad=True)}
 
+    def case(sign: int) -> Callable[..., AsyncIterator[dict]]:
+        async def find(
+            d: Desk, name: str, request: gr.Request, *values: object
+        ) -> AsyncIterator[dict]:
+            """Try CASES until the beam (1) or greedy (-1) wins at the same length, and show it."""
+            try:
+                params, person = params_of(*values), person_of(identity, request)  # type: ignore[arg-type]
+                trying = first_case(lab, sign, params, model=name, person=person)
+                async for text, won in trying:
+                    yield {status: marks.say(words("decoding.case_trying", prompt=text))}
+                    if won:
+                        yield {prompt: text}
+                        async for change in look(d, text, name, request, *values):
+                            yield change
+                        return
+                yield {status: marks.say(words("decoding.case_none", n=len(CASES)))}
+            except LabError as error:
+                yield {status: marks.say(words.error(error), bad=True)}
+
+        return find
+
     async def predict(answer: str, request: gr.Request) -> str:
         try:
             person = person_of(identity, request)
@@ -227,7 +256,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
         if found is None or not found.beams:
             return verdict(lab, words, "decoding-1", False, words("decoding.exercise_none"))
         best, greedy = found.beams[0], found.greedy
-        own_prompt = found.prompt.strip() != PROMPT and not found.params.do_sample
+        own_prompt = found.prompt.strip() not in (PROMPT, *CASES) and not found.params.do_sample
         longer = len(best.ids) >= len(greedy.ids) or (best.ended and greedy.ended)
         right = own_prompt and found.gain > SAME and longer
         totals = {"greedy": f"{greedy.total:.3f}", "beam": f"{best.total:.3f}"}
@@ -241,7 +270,11 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     started = gr.on(
         [go.click, prompt.submit], look, [desk, prompt, model, *settings], outputs, **QUIET
     )
-    running = [started, *mbr.running, *exact, *own, *proofs]
+    cases = [
+        button.click(case(sign), [desk, model, *settings], [prompt, *outputs], **QUIET)
+        for button, sign in ((beam_wins, 1), (greedy_wins, -1))
+    ]
+    running = [started, *cases, *mbr.running, *exact, *own, *proofs]
     when_stopped(stop, running, lambda: marks.say(words("reason.cancelled")), [], [status])
     guess.input(predict, guess, reveal, **QUIET)
     first.check.click(exercise_1, desk, first.told, **QUIET)

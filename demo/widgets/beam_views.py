@@ -4,12 +4,10 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from demo.searches import Line, Search
+from demo.searches import SAME, Line, Search
 from demo.widgets.fold import table
 from demo.widgets.marks import heading
 from demo.words import Words
-
-SAME = 1e-3  # sums nearer than this are called the same
 
 
 def tinted(line: Line, differs_at: int | None = None) -> str:
