@@ -64,10 +64,14 @@ def test_the_users_text_stays_text(chromium: Browser, site: str) -> None:  # noq
         assert page.title() == "LLM Tutorial Lab"
 
 
-def test_an_empty_prompt_is_told_in_the_card(chromium: Browser, site: str) -> None:  # noqa: F811
+def test_an_empty_or_a_long_prompt_is_told_in_the_card(chromium: Browser, site: str) -> None:  # noqa: F811
     with visit(chromium, site, lang="ja", size=LAPTOP, tab="generate") as page:
         page.locator("#generate-prompt textarea").fill("")
         for card in ("lists", "ends", "cache"):
             page.locator(f"#generate-{card} .label-wrap").first.click()
             page.locator(f"#generate-{card}-go").click()
             expect(page.locator(f"#generate-{card}-shown")).to_contain_text("空です")
+        page.locator("#generate-prompt textarea").fill("a " * 501)
+        for card in ("lists", "ends", "cache"):
+            page.locator(f"#generate-{card}-go").click()
+            expect(page.locator(f"#generate-{card}-shown")).to_contain_text("1000 バイト")

@@ -1,6 +1,5 @@
 """Sentences of the course's section 1, tried live; and the cache switched off."""
 
-import asyncio
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ import gradio as gr
 from backend.errors import LabError
 from backend.lab import Lab
 from demo.events import QUIET
-from demo.job_results import results
+from demo.job_results import results, short
 from demo.widgets import marks
 from demo.widgets.code_pane import code_html, fill
 from demo.widgets.fold import fold, table
@@ -82,8 +81,8 @@ def cache_panel(lab: Lab, words: Words, prompt: gr.Textbox, model: gr.Dropdown) 
         from backend.kv_speed import Pair, kv_speed_job
 
         try:
-            await asyncio.to_thread(lab.tokenize, text, name)  # says what is wrong with it
-            found = await results(lab, kv_speed_job(text, NEW_TOKENS), name, Pair)
+            job = kv_speed_job(await short(lab, text, name), NEW_TOKENS)
+            found = await results(lab, job, name, Pair)
         except LabError as error:
             return marks.say(words.error(error), bad=True)
         return cache_html(found, words)

@@ -12,7 +12,7 @@ from backend.types import Generation, SamplingParams, TokenRecord
 from demo.endpoints import person_of
 from demo.events import QUIET
 from demo.identity import Identity
-from demo.job_results import results
+from demo.job_results import results, short
 from demo.widgets import marks
 from demo.widgets.code_pane import code_html, fill, model_value
 from demo.widgets.fold import fold, table
@@ -42,6 +42,7 @@ def ends_panel(
 
         try:
             person = person_of(identity, request)
+            await short(lab, text, name)
             tokens = await asyncio.to_thread(lab.tokenize, SUM, name)
             rows = []
             for asked, limit in ((SUM, LIMITS[0]), (SUM, LIMITS[1]), (text, LIMITS[0])):

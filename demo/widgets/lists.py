@@ -1,6 +1,5 @@
 """Lists in and out of a pipeline, how a list is worked through, and what the mask is for."""
 
-import asyncio
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from backend.errors import LabError
 from backend.lab import Lab
 from backend.types import ModelInfo
 from demo.events import QUIET
-from demo.job_results import results
+from demo.job_results import results, short
 from demo.widgets import marks
 from demo.widgets.code_pane import code_html, fill, model_value
 from demo.widgets.fold import fold, table
@@ -38,8 +37,7 @@ def lists_panel(lab: Lab, words: Words, prompt: gr.Textbox, model: gr.Dropdown) 
         from backend.padding import Padded, padding_job
 
         try:
-            prompts = [text, *PROMPTS[1:]]
-            await asyncio.to_thread(lab.tokenize, text, name)  # says what is wrong with it
+            prompts = [await short(lab, text, name), *PROMPTS[1:]]
             jobs = (
                 list_job(prompts[:1], None),
                 list_job(prompts, None),
