@@ -74,7 +74,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                         value=BEAM,
                         label=words("fields.do_sample"),
                         elem_id="decoding-how",
-                        scale=3,
+                        scale=2,
                         min_width=280,
                     )
                     beams, penalty, new, seed = (
