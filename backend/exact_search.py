@@ -57,7 +57,8 @@ def most_probable(
                 waiting.append((sequence, value))
             elif value > bound + CLOSER:
                 best, bound = sequence, value
-        waiting = [one for one in waiting if one[1] > bound + CLOSER]
+        while waiting and waiting[-1][1] <= bound + CLOSER:
+            waiting.pop()
         done = not waiting
         yield Found(ids=best, total=bound, prefixes=prefixes, complete=done)
         if done or prefixes >= most:
