@@ -1,6 +1,7 @@
 """Lists, start tokens, padding and the course's sentences: as the library itself does."""
 
 import ast
+import math
 import shutil
 from pathlib import Path
 from typing import TypeVar
@@ -74,8 +75,12 @@ def test_the_manual_path_lacks_one_id_and_has_another_distribution(lab: Lab) -> 
     assert 0.001 < found.distance <= 1
     [made] = lab.generate(TEXT, SamplingParams(max_new_tokens=12))
     assert found.whole.continuation.strip() == made.text.strip()
+    first = made.steps[0]
+    assert found.whole.probabilities[first.token_id] == pytest.approx(
+        math.exp(first.logprob), abs=1e-4
+    )
     for lane in (found.by_hand, found.whole):
-        assert 0.5 < sum(lane.probabilities.values()) <= 1.0001
+        assert 0 < sum(lane.probabilities.values()) <= 1.0001
 
 
 def test_padding_changes_nothing_under_its_mask(lab: Lab) -> None:
