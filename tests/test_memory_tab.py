@@ -18,8 +18,12 @@ FOLDS = ("fitting", "oom", "kv-fold", "residents-fold", "others", "errata")
 
 
 def unfold(page: Page, *names: str) -> None:
+    """Open folds by keyboard: the page moves under a mouse; one being drawn is tried again."""
     for name in names:
-        page.locator(f"#memory-{name} .label-wrap").first.press("Enter")  # clicks would miss
+        label = page.locator(f"#memory-{name} .label-wrap").first
+        while "open" not in (label.get_attribute("class") or "").split():
+            label.press("Enter")
+            page.wait_for_timeout(200)
 
 
 @pytest.mark.parametrize(

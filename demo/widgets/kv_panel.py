@@ -1,6 +1,5 @@
 """The KV cache on and off: milliseconds of every step, drawn as it grows."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from html import escape
@@ -12,6 +11,7 @@ from gradio.components import Component
 from backend.errors import LabError
 from backend.lab import Lab
 from demo.events import QUIET
+from demo.job_results import short
 from demo.jobs import turns
 from demo.widgets import marks
 from demo.widgets.memory_stack import size
@@ -39,8 +39,7 @@ def kv_panel(lab: Lab, words: Words, prompt: Component) -> None:
 
         pairs = list[Pair]()
         try:
-            await asyncio.to_thread(lab.engine.model)
-            job = kv_speed_job(text, NEW_TOKENS)
+            job = kv_speed_job(await short(lab, text, ""), NEW_TOKENS)
             async with contextlib.aclosing(turns(lab, job)) as updates:
                 async for items in updates:
                     pairs += [item for item in items if isinstance(item, Pair)]

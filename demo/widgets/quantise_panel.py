@@ -1,6 +1,5 @@
 """One prompt at every precision: copies are loaded for a moment and compared with fp32."""
 
-import asyncio
 import contextlib
 import dataclasses
 import functools
@@ -15,6 +14,7 @@ from backend.errors import LabError
 from backend.lab import Lab
 from backend.precision import PRECISIONS
 from demo.events import QUIET
+from demo.job_results import short
 from demo.jobs import turns
 from demo.links import Fields
 from demo.widgets import marks
@@ -71,7 +71,7 @@ def quantise_panel(lab: Lab, words: Words) -> Fields:
     async def run(text: str, name: str) -> AsyncIterator[dict]:
         rows = list[tuple["Copy", "Damage"]]()
         try:
-            await asyncio.to_thread(lab.engine.model)  # waits for the first load
+            await short(lab, text, "")
             for n, precision in enumerate(PRECISIONS, start=1):
                 told = words("memory.copying", name=precision, n=n, all=len(PRECISIONS))
                 yield {status: marks.say(told)}
