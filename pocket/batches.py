@@ -1,7 +1,7 @@
 """From text to batches: ids, and labels that say which of them are learnt."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from tokenizers import Tokenizer
@@ -27,10 +27,12 @@ def documents(tokenizer: Tokenizer, r: random.Random) -> Iterator[Labelled]:
         yield ids, ids
 
 
-def talks(tokenizer: Tokenizer, r: random.Random) -> Iterator[Labelled]:
+def talks(
+    tokenizer: Tokenizer, r: random.Random, draw: Callable[[random.Random], Talk] = talk
+) -> Iterator[Labelled]:
     """Tuning: requests are read, only the answers and the last end are learnt."""
     while True:
-        drawn = talk(r)
+        drawn = draw(r)
         yield raw(tokenizer, drawn) if drawn.raw else turned(tokenizer, drawn)
 
 

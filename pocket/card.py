@@ -1,12 +1,24 @@
 """The model card: how the weights were made, and what was measured on them."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from pocket.damage import Damage, ordered
 from pocket.diversity import Diversity, picture_holds
 from pocket.lines import Line
 from pocket.measure_context import monotone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Everything that the card shows."""
+
+    lines: list[Line]
+    diversity: list[Diversity]
+    alike: dict[str, float]  # Self-BLEU before and after preference tuning
+    traits: dict[str, list[float]]
+    damage: list[Damage]
 
 
 def line_table(lines: list[Line]) -> str:
@@ -21,25 +33,23 @@ def line_table(lines: list[Line]) -> str:
     return "\n".join(out)
 
 
-def tables(
-    lines: list[Line],
-    rows: list[Diversity],
-    traits: dict[str, list[float]],
-    damage: list[Damage],
-) -> str:
+def tables(found: Evaluation) -> str:
     """Return all tables as Markdown."""
     out = [
-        line_table(lines),
+        line_table(found.lines),
         "",
         "The course's six settings, three stories a seed from its raw prompt"
-        f" (its picture {'holds' if picture_holds(rows) else 'does **not** hold'}):",
+        f" (its picture {'holds' if picture_holds(found.diversity) else 'does **not** hold'}):",
         "",
         "| top_p | temperature | mean Self-BLEU (all references) | mean log-probability |",
         "|---|---|---|---|",
         *(
             f"| {row.top_p} | {row.temperature} | {row.self_bleu:.1f} | {row.mean_logprob:.2f} |"
-            for row in rows
+            for row in found.diversity
         ),
+        "",
+        "Preference tuning (DPO) costs diversity: mean Self-BLEU of three stories at temperature"
+        f" 1 is {found.alike['chat']:.1f} before and {found.alike['dpo']:.1f} after.",
         "",
         "Big Five: share of drawn answers with the trait's marker at levels 1 to 5, the other"
         " traits at 3:",
@@ -49,44 +59,41 @@ def tables(
         *(
             f"| {trait} | " + " | ".join(f"{share:.2f}" for share in row)
             + f" | {'yes' if monotone(row) else '**no**'} |"
-            for trait, row in traits.items()
+            for trait, row in found.traits.items()
         ),
         "",
         "Precision: mean KL divergence to fp32 per token (nats), translations equal to fp32's"
-        f" (fp16 < bf16 < int8 < nf4: {'yes' if ordered(damage) else '**no**'}):",
+        f" (fp16 < bf16 < int8 < nf4: {'yes' if ordered(found.damage) else '**no**'}):",
         "",
         "| precision | KL | same answer |",
         "|---|---|---|",
-        *(f"| {d.precision} | {d.kl:.1e} | {d.same} of {d.total} |" for d in damage),
+        *(f"| {d.precision} | {d.kl:.1e} | {d.same} of {d.total} |" for d in found.damage),
     ]  # fmt: skip
     return "\n".join(out)
 
 
-def card(
-    weights: Path,
-    lines: list[Line],
-    rows: list[Diversity],
-    traits: dict[str, list[float]],
-    damage: list[Damage],
-) -> str:
+def card(weights: Path, found: Evaluation) -> str:
     """Return the card's text."""
     facts = json.loads((weights / "training.json").read_text())
     stages = facts["recipe"]
     base_loss, chat_loss = (facts[f"{name}_curve"][-1]["loss"] for name in ("base", "chat"))
     versions = ", ".join(f"{name} {facts[name]}" for name in ("python", "torch", "transformers"))
-    missed = [line for line in lines if not line.reached]
+    missed = [line for line in found.lines if not line.reached]
     names = "; ".join(f"{line.effect}, {line.name}: {100 * line.share:.0f} %" for line in missed)
     return f"""# The pocket models
 
 Llama-architecture models of 3 million parameters, trained from nothing on text that the grammar
-beside this folder writes: `base` by pre-training, `chat` tuned from it. Everything they know is in
-that grammar. fp32 safetensors; plain `transformers` loads them.
+beside this folder writes: `base` by pre-training, `chat` tuned from it, `dpo` tuned from `chat` on
+a preference. Everything they know is in that grammar. fp32 safetensors; plain `transformers` loads
+them.
 
 | made with | |
 |---|---|
 | recipe | {facts["recipe_hash"]}, seed {stages["seed"]} |
 | pre-training | {stages["base_tokens"]:,} tokens, loss {base_loss} at the end |
-| tuning | {stages["chat_tokens"]:,} tokens, loss {chat_loss} (answers only) |
+| tuning | {stages["chat_tokens"]:,} tokens, loss {chat_loss} (answers only), then \
+{stages["late_tokens"]:,} with more crowded contexts and tool calls |
+| preference | {stages["pairs"]} pairs, {facts["dpo"]["minutes"]} minutes |
 | machine | {facts["machine"]}, {facts["minutes"]} minutes, beside other work |
 | versions | {versions} |
 
@@ -100,7 +107,7 @@ layout empty until it has seen an example.
 
 By `python -m pocket.evaluate --card`; greedy where nothing else is said.
 
-{tables(lines, rows, traits, damage)}
+{tables(found)}
 
 Not reached: {names or "nothing"}.
 

@@ -1,6 +1,7 @@
 """The course's six (top_p, temperature) settings on its raw prompt: how alike are the stories?"""
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +26,14 @@ class Diversity:
 
 
 @torch.inference_mode()
-def diversity(weights: Path, *, seeds: int) -> list[Diversity]:
-    """Three stories a seed from the raw prompt, the prompt removed, for the six settings."""
-    model = Model.load(weights / "chat")
+def diversity(
+    folder: Path, *, seeds: int, settings: Sequence[tuple[float, float]] = COURSE_PAIRS
+) -> list[Diversity]:
+    """Three stories a seed from the raw prompt, the prompt removed, for each setting."""
+    model = Model.load(folder)
     inputs = model.tokenizer(DRAGON, return_tensors="pt")
     width, rows = inputs["input_ids"].shape[1], []
-    for top_p, temperature in COURSE_PAIRS:
+    for top_p, temperature in settings:
         scores, logprobs = [], []
         for seed in range(seeds):
             set_seed(seed)

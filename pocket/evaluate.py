@@ -10,28 +10,19 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from pocket import measure, measure_context
 from pocket.answers import Model
-from pocket.card import card, line_table, tables
+from pocket.card import Evaluation, card, line_table, tables
 from pocket.course_inputs import course_inputs
-from pocket.damage import Damage, damage
-from pocket.diversity import Diversity, diversity
+from pocket.damage import damage
+from pocket.diversity import diversity
 from pocket.lines import Line
+from pocket.measure_preference import alike, preference
 
 WEIGHTS = Path(__file__).parent / "weights"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """Everything that the card shows."""
-
-    lines: list[Line]
-    diversity: list[Diversity]
-    traits: dict[str, list[float]]
-    damage: list[Damage]
 
 
 EFFECTS: dict[str, Callable[[Model, Model, int], list[Line]]] = {
@@ -59,8 +50,13 @@ def lines(weights: Path, *, n: int, only: Sequence[str] = tuple(EFFECTS)) -> lis
 def evaluate(weights: Path, *, n: int, seeds: int) -> Evaluation:
     """Measure all of it."""
     return Evaluation(
-        lines=[*lines(weights, n=n), *course_inputs(weights)],
-        diversity=diversity(weights, seeds=seeds),
+        lines=[
+            *lines(weights, n=n),
+            *preference(weights, n=n),
+            *course_inputs(weights),
+        ],
+        diversity=diversity(weights / "chat", seeds=seeds),
+        alike=alike(weights, seeds=seeds),
         traits=measure_context.traits(Model.load(weights / "chat"), n),
         damage=damage(weights / "chat", n=min(n, 60)),
     )
@@ -80,9 +76,9 @@ def main() -> int:
         print(line_table(found_lines))
         return report(found_lines)
     found = evaluate(args.weights, n=n, seeds=seeds)
-    print(tables(found.lines, found.diversity, found.traits, found.damage))
+    print(tables(found))
     if args.card:
-        text = card(args.weights, found.lines, found.diversity, found.traits, found.damage)
+        text = card(args.weights, found)
         (args.weights / "README.md").write_text(text, "utf-8")
         facts = [asdict(line) | {"reached": line.reached} for line in found.lines]
         (args.weights / "evaluation.json").write_text(

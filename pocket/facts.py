@@ -6,6 +6,7 @@ text. What the model is told at tuning time (KNOWN) is real and small.
 
 import random
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pocket.words import NAMES, NAMES_JA, SUBJECTS
@@ -109,12 +110,17 @@ class Fact:
 
 
 def facts(
-    r: random.Random, n: int, *, ja: bool = False, held: bool = False, place: str = ""
+    r: random.Random,
+    n: int,
+    *,
+    ja: bool = False,
+    held: bool = False,
+    forms: Sequence[Form] = FORMS,
 ) -> list[Fact]:
-    """Draw `n` facts of one place."""
-    place = place or invented(r, ja=ja, held=held)
+    """Draw `n` facts of one place, of some forms."""
+    place = invented(r, ja=ja, held=held)
     drawn = []
-    for form in r.sample(FORMS, n):
+    for form in r.sample(forms, n):
         slots = {"x": place, "v": value(r, form.kind, ja=ja, held=held)}
         said, asked = (form.fact_ja, form.question_ja) if ja else (form.fact, form.question)
         drawn.append(

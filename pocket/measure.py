@@ -6,6 +6,7 @@ import re
 from pocket import refusals, sums, voices
 from pocket.answers import Model
 from pocket.corpus import LAYOUT
+from pocket.facts import facts, passage, with_context
 from pocket.lines import Line, line
 from pocket.sentences import HELD_OUT, Pair
 from pocket.stories import a
@@ -134,23 +135,30 @@ def chain_of_thought(chat: Model, n: int) -> list[Line]:
 
 
 def chat_format(chat: Model, n: int) -> list[Line]:
-    """The same instructions with the template, without it, with two start tokens, folded."""
-    pairs, out = held_out_pairs(n), []
+    """The same requests with the template, with two start tokens, folded by hand, and without."""
+    pairs, r, each = held_out_pairs(n // 2), random.Random(8), n // 4
+    problems = [sums.total(r, held=True) for _ in range(each)]
+    told = [facts(r, 2, held=True) for _ in range(each)]
     asked = [f"Please translate to Japanese: {p.english}" for p in pairs]
-    render = chat.tokenizer.apply_chat_template
+    asked += [f"{p.question} {sums.WORKED}" for p in problems]
+    asked += [with_context([passage(r, f, ja=False)], f[0].question, ja=False) for f in told]
+    wanted = [p.japanese for p in pairs]
+    wanted += [f"The answer is {p.result}." for p in problems]
+    wanted += [f[0].sentence for f in told]
     system = {"role": "system", "content": SYSTEMS[0]}
+    render = chat.tokenizer.apply_chat_template
     rendered = [
         str(render([system, {"role": "user", "content": q}], tokenize=False)) for q in asked
     ]
     folded = [f"{SYSTEMS[0]}\n\n{q}" for q in asked]
+    out = []
     for name, said in (
-        ("with the template", chat.go_on(rendered, tokens=40, start=False)),
-        ("two `<s>`", chat.go_on(rendered, tokens=40)),
-        ("system text folded into the turn by hand", chat.ask(folded, tokens=40)),
-        ("without the template, system text before", chat.go_on(folded, tokens=40)),
+        ("with the template", chat.go_on(rendered, tokens=64, start=False)),
+        ("two `<s>`", chat.go_on(rendered, tokens=64)),
+        ("system text folded into the turn by hand", chat.ask(folded, tokens=64)),
+        ("without the template, system text before", chat.go_on(folded, tokens=64)),
     ):
-        right = (t == p.japanese for t, p in zip(said, pairs))
-        out.append(line("chat format", name, right))
+        out.append(line("chat format", name, (t.endswith(w) for t, w in zip(said, wanted))))
     return out
 
 

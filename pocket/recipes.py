@@ -9,7 +9,7 @@ import torch
 import transformers
 
 from pocket.corpus import document
-from pocket.talks import talk, text_of
+from pocket.talks import late_talk, talk, text_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +18,7 @@ class Recipe:
 
     base_tokens: int
     chat_tokens: int
+    late_tokens: int = 0
     pairs: int = 0
     seed: int = 7
 
@@ -25,14 +26,17 @@ class Recipe:
 RECIPES = {
     "tiny": Recipe(base_tokens=120_000, chat_tokens=60_000),
     "small": Recipe(base_tokens=3_400_000, chat_tokens=2_400_000),
-    "full": Recipe(base_tokens=14_000_000, chat_tokens=12_000_000, pairs=960),
+    "full": Recipe(
+        base_tokens=14_000_000, chat_tokens=12_000_000, late_tokens=2_400_000, pairs=960
+    ),
 }
 
 
 def recipe_hash(recipe: Recipe) -> str:
     """Return a digest of what decides the models: the amounts, and the text the grammar writes."""
     r = random.Random(recipe.seed)
-    texts = [document(r) if i % 2 else text_of(talk(r)) for i in range(2_000)]
+    draws = (document, lambda r: text_of(talk(r)), lambda r: text_of(late_talk(r)))
+    texts = [draws[i % 3](r) for i in range(3_000)]
     return hashlib.sha256("\n".join((repr(recipe), *texts)).encode()).hexdigest()[:12]
 
 

@@ -24,7 +24,7 @@ from pocket.batches import Labelled, batches, documents, talks
 from pocket.corpus import document
 from pocket.probe import probe
 from pocket.recipes import RECIPES, Recipe, machine, recipe_hash
-from pocket.talks import talk, text_of
+from pocket.talks import late_talk, talk, text_of
 from pocket.tokenizer import CONTEXT, train_tokenizer, wrap
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -103,7 +103,7 @@ def train(
         if step % every == every - 1 or step == steps - 1:
             recent = losses[-20:]
             row = {"tokens": (step + 1) * size, "loss": round(sum(recent) / len(recent), 3)}
-            curve.append(row | probe(model.eval(), wrapped, chat=name == "chat"))
+            curve.append(row | probe(model.eval(), wrapped, chat=name != "base"))
             print(f"{name} {curve[-1]}", flush=True)
         if step % 50 == 0:
             speed = (step + 1 - first) * size / (time.perf_counter() - began)
@@ -131,15 +131,20 @@ def run(recipe: Recipe, out: Path, work: Path) -> None:
     facts: dict[str, object] = {"recipe": asdict(recipe), "recipe_hash": recipe_hash(recipe)}
     base = documents(tokenizer, random.Random(recipe.seed + 1))
     chat = talks(tokenizer, random.Random(recipe.seed + 2))
+    late = talks(tokenizer, random.Random(recipe.seed + 3), late_talk)
     for name, stream, tokens, shape, rate in (
         ("base", base, recipe.base_tokens, (24, 256), 1.0),
         ("chat", chat, recipe.chat_tokens, (12, 512), 0.5),
+        ("late", late, recipe.late_tokens, (12, 512), 0.25),
     ):
-        wrapped = wrap(tokenizer, chat=name == "chat")
+        if not tokens:
+            continue
+        wrapped = wrap(tokenizer, chat=name != "base")
         train(model, wrapped, stream, name=name, tokens=tokens, shape=shape, rate=rate,
               save=work / f"{name}.pt", measure=facts)  # fmt: skip
-        model.save_pretrained(out / name)
-        wrapped.save_pretrained(out / name)
+        folder = out / ("base" if name == "base" else "chat")
+        model.save_pretrained(folder)
+        wrapped.save_pretrained(folder)
     facts |= {"minutes": round((time.perf_counter() - began) / 60, 1)} | machine()
     (out / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
     if recipe.pairs:

@@ -19,6 +19,7 @@ from pocket.course_inputs import course_inputs
 from pocket.evaluate import lines
 from pocket.facts import facts, held_out_name, invented
 from pocket.lines import Line, wilson
+from pocket.measure_preference import preference
 from pocket.preference import happy, logprobs
 from pocket.recipes import RECIPES, recipe_hash
 from pocket.sentences import HELD_OUT, TRAINING
@@ -212,7 +213,7 @@ CARD = json.loads((WEIGHTS / "evaluation.json").read_text())
 @pytest.fixture(scope="module")
 def measured() -> dict[tuple[str, str], Line]:
     torch.set_num_threads(1)
-    found = [*lines(WEIGHTS, n=60), *course_inputs(WEIGHTS)]
+    found = [*lines(WEIGHTS, n=60), *preference(WEIGHTS, n=60), *course_inputs(WEIGHTS)]
     return {(line.effect, line.name): line for line in found}
 
 
