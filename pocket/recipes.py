@@ -9,7 +9,8 @@ import torch
 import transformers
 
 from pocket.corpus import document
-from pocket.talks import late_talk, talk, text_of
+from pocket.late import late_talk
+from pocket.talks import talk, text_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,7 @@ RECIPES = {
     "tiny": Recipe(base_tokens=120_000, chat_tokens=60_000),
     "small": Recipe(base_tokens=3_400_000, chat_tokens=2_400_000),
     "full": Recipe(
-        base_tokens=14_000_000, chat_tokens=12_000_000, late_tokens=2_400_000, pairs=960
+        base_tokens=14_000_000, chat_tokens=12_000_000, late_tokens=4_200_000, pairs=960
     ),
 }
 

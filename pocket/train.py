@@ -22,9 +22,10 @@ from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTra
 from pocket import preference
 from pocket.batches import Labelled, batches, documents, talks
 from pocket.corpus import document
+from pocket.late import late_talk
 from pocket.probe import probe
 from pocket.recipes import RECIPES, Recipe, machine, recipe_hash
-from pocket.talks import late_talk, talk, text_of
+from pocket.talks import talk, text_of
 from pocket.tokenizer import CONTEXT, train_tokenizer, wrap
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -135,7 +136,7 @@ def run(recipe: Recipe, out: Path, work: Path) -> None:
     for name, stream, tokens, shape, rate in (
         ("base", base, recipe.base_tokens, (24, 256), 1.0),
         ("chat", chat, recipe.chat_tokens, (12, 512), 0.5),
-        ("late", late, recipe.late_tokens, (12, 512), 0.25),
+        ("late", late, recipe.late_tokens, (12, 512), 0.3),
     ):
         if not tokens:
             continue
