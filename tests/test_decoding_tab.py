@@ -161,7 +161,8 @@ def test_the_slider_moves_the_winner_and_exercises_are_checked(
 def test_a_link_restores_and_wrong_values_are_told(chromium: Browser, site: str) -> None:  # noqa: F811
     with visit(chromium, site, lang="ja", size=LAPTOP, tab="decoding") as page:
         page.goto(f"{site}/?tab=decoding&num_beams=3&mbr_n=5")
-        expect(page.locator("#decoding-num-beams input")).to_have_value("3")
+        beams = page.locator("#decoding-num-beams input")
+        expect(beams).to_have_value("3", timeout=PATIENCE_MS)
         expect(page.locator("#decoding-mbr-n input[type=number]")).to_have_value("5")
         page.locator("#decoding-num-beams input").fill("99")
         page.locator("#decoding-go").click()
