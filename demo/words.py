@@ -1,6 +1,7 @@
 """Every short string of the page in one language, by key; a missing key is an error."""
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from backend.errors import LabError
 Lang = Literal["en", "ja"]
 LANGS: tuple[Lang, ...] = get_args(Lang)
 HERE = Path(__file__).parent
+RANGE = re.compile(r"(-?\d+) to (-?\d+)")  # what the backend writes of limits it works out
 
 
 class Words:
@@ -49,7 +51,11 @@ class Words:
 
     def of(self, section: str, english: str) -> str:
         """Return what the backend says in English in this language, where it has it."""
-        return self._texts.get(f"{section}.{english}", english)
+        known = self._texts.get(f"{section}.{english}")
+        span = RANGE.fullmatch(english)
+        if known is None and span and self.has(f"{section}.range"):
+            return self(f"{section}.range", low=span[1], high=span[2])
+        return english if known is None else known
 
 
 class _Blank(dict[str, str]):

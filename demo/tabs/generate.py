@@ -248,7 +248,9 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
         run = d.run
         n = len(run.steps) if run else 0
         right = bool(run and n <= BRIEF and run.steps and run.steps[-1].finish_reason == "stop")
-        hint = words("generate.exercise_2_not", n=n, most=BRIEF)
+        hint = words(
+            "generate.exercise_2_not" if n else "generate.exercise_2_none", n=n, most=BRIEF
+        )
         said = f"{run.prompt} -> {run.text}" if run else ""
         return verdict(lab, words, "generate-2", right, hint, answer=said)
 

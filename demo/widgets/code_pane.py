@@ -11,7 +11,7 @@ from demo.widgets.then_now import then_now_html
 from demo.words import Words
 
 SNIPPETS = Path(__file__).resolve().parent.parent / "snippets"
-FILLED = re.compile(r"^([A-Z_]+ = )(.*[^{[\n])$", re.M)  # what the page fills in, on one line
+FILLED = re.compile(r"^([A-Z_]+ = )(.*[^{[(\n])$", re.M)  # what the page fills in, on one line
 
 
 def fill(name: str, values: Mapping[str, object]) -> str:

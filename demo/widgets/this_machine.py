@@ -25,7 +25,7 @@ def machine_html(here: Machine, libraries: Sequence[Library], floor: str, words:
         (
             "torch.cuda.is_available()",
             cuda,
-            words(f"start.cuda_{cuda.lower()}", build=here.cuda_build or "-"),
+            words(f"start.cuda_{cuda.lower()}", build=here.cuda_build or words("start.no_cuda")),
         ),
     ]
     if here.cuda:
