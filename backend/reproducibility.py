@@ -12,6 +12,7 @@ from transformers import DynamicCache
 
 from backend.models import LoadedModel
 from backend.sampling import RowParams, exponential_noise, warp
+from backend.scoring import forwards
 from backend.types import SamplingParams, TokenStep
 
 RECORDED = 50  # of the model's best candidates at a position
@@ -39,16 +40,16 @@ def continued(
     loaded: LoadedModel, ids: Sequence[int], params: SamplingParams, generator: torch.Generator
 ) -> Iterator[list[Probs]]:
     """Yield None per forward, then the choices; draws as `generate` does, from `generator`."""
-    cache, row = DynamicCache(), torch.tensor([list(ids)], device=loaded.device)
-    settings: RowParams | None = None
+    cache, device = DynamicCache(), loaded.device
+    for chunk in forwards(loaded, cache, ids):
+        logits = chunk[:, -1]
+        yield None  # type: ignore[misc]  # a turn without a result
+    vocab = logits.shape[1]
+    settings = RowParams.of([params], vocab=vocab, device=device)
+    nobody = torch.zeros(1, 1, dtype=torch.long, device=device)  # whose filters are not asked
     choices: list[Probs] = []
     while True:
-        logits = loaded.model(input_ids=row, past_key_values=cache, use_cache=True).logits[:, -1]
-        logits = logits.float()
-        vocab = logits.shape[1]
-        if settings is None:
-            settings = RowParams.of([params], vocab=vocab, device=loaded.device)
-        scores, _ = warp(logits, settings, torch.zeros(1, 1, dtype=torch.long, device=row.device))
+        scores, _ = warp(logits, settings, nobody)
         probs = scores.softmax(-1)
         drawn = probs / exponential_noise(1, vocab, generator) if params.do_sample else logits
         token_id = int(drawn.argmax(-1))
@@ -56,8 +57,10 @@ def continued(
         choices.append({i: float(probs[0, i]) for i in (token_id, *best)})
         if token_id in loaded.end_ids or len(choices) == params.max_new_tokens:
             break
-        row = torch.tensor([[token_id]], device=loaded.device)
-        yield None  # type: ignore[misc]  # a turn without a result
+        row = torch.tensor([[token_id]], device=device)
+        out = loaded.model(input_ids=row, past_key_values=cache, use_cache=True)
+        logits = out.logits[:, -1].float()
+        yield None  # type: ignore[misc]
     yield choices
 
 

@@ -1,10 +1,12 @@
-"""What a short job on the model thread yields, awaited whole."""
+"""What a job on the model thread yields, awaited whole; and which prompts such a job takes."""
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
 from backend.errors import LabError
 from backend.lab import Lab
+from demo.jobs import turns
 
 if TYPE_CHECKING:
     from backend.scheduler import Job
@@ -16,10 +18,13 @@ SHORT_BYTES = 1000  # of a prompt that a job may read whole at every turn
 async def results(lab: Lab, job: "Job", model: str, kind: type[Result]) -> list[Result]:
     """Return what the job yields, all of one kind. Raises LabError.
 
-    For jobs of a few dozen forwards: one whose reader has left is ended by nobody.
+    No thread waits for it; cancelling it ends the job at its next turn.
     """
-    found = await asyncio.to_thread(lambda: list(lab.run(job, model)))
-    return [result for result in found if isinstance(result, kind)]
+    found: list[Result] = []
+    async with contextlib.aclosing(turns(lab, job, model)) as updates:
+        async for items in updates:
+            found += [item for item in items if isinstance(item, kind)]
+    return found
 
 
 async def short(lab: Lab, prompt: str, model: str) -> str:

@@ -7,6 +7,7 @@ import statistics
 import pytest
 
 from backend.diversity import self_bleu
+from backend.errors import LabError
 from backend.lab import Lab
 from backend.types import SamplingParams, TokenStep
 from demo.widgets.pairs import COMPARISONS, pair_of_runs
@@ -148,6 +149,23 @@ def test_the_inspectors_pairs(lab: Lab, name: str) -> None:
     if name == "precision":
         assert lab.status().current == "pocket-chat"
         assert {m.precision for m in lab.status().models} == {"fp32"}
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+@pytest.mark.parametrize(
+    ("prompt", "most", "code"),
+    [
+        (PROMPT, 10**6, "too_many_new_tokens"),
+        ("a dragon " * 3000, 3, "context_exceeded"),
+    ],
+)
+def test_the_inspector_takes_what_a_request_may_be(
+    lab: Lab, name: str, prompt: str, most: int, code: str
+) -> None:
+    asked = SamplingParams(do_sample=True, seed=7, max_new_tokens=most)
+    with pytest.raises(LabError) as error:
+        asyncio.run(pair_of_runs(lab, name, prompt, "", asked, ""))  # type: ignore[arg-type]
+    assert error.value.code == code
 
 
 def test_a_sweep_counts_by_its_prompt_and_a_run_by_its_texts(lab: Lab) -> None:

@@ -11,6 +11,7 @@ from backend.errors import LabError
 from backend.lab import Lab
 from backend.types import SamplingParams
 from demo.events import QUIET
+from demo.job_results import short
 from demo.widgets import marks
 from demo.widgets.code_pane import code_html, fill
 from demo.widgets.fold import fold, table
@@ -77,6 +78,7 @@ def effective_panel(lab: Lab, words: Words, asked: Sequence[gr.components.Compon
         """Ask the library one after the other; each answer stands as soon as it is there."""
         done: list[str] = []
         try:
+            await short(lab, text, model)  # the library reads it in one go, once per beam
             ids = [record.id for record in await asyncio.to_thread(lab.tokenize, text, model)]
             for name, options in ASKED:
                 said, bad = await asyncio.to_thread(library_says, lab, model, ids, options, words)

@@ -16,6 +16,7 @@ from demo.job_results import results, short
 from demo.widgets import marks
 from demo.widgets.code_pane import code_html, fill, model_value
 from demo.widgets.fold import fold, table
+from demo.widgets.sweep import generated
 from demo.words import Words
 
 if TYPE_CHECKING:
@@ -47,9 +48,7 @@ def ends_panel(
             rows = []
             for asked, limit in ((SUM, LIMITS[0]), (SUM, LIMITS[1]), (text, LIMITS[0])):
                 params = SamplingParams(max_new_tokens=limit)
-                [made] = await asyncio.to_thread(
-                    lab.generate, asked, params, model=name, person=person, operation="generate"
-                )
+                [made] = await generated(lab, asked, name, params, person)
                 rows.append((asked, limit, made))
             [found] = await results(lab, start_token_job(text), name, StartToken)
         except LabError as error:

@@ -2,13 +2,13 @@
 
 import asyncio
 import dataclasses
-import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
 from backend.errors import LabError
 from backend.lab import Lab
-from backend.types import SamplingParams
+from backend.types import Request, SamplingParams
+from demo.job_results import results
 from demo.widgets.sweep import generated
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ async def pair_of_runs(
     lab: Lab, name: Comparison, prompt: str, model: str, params: SamplingParams, person: str
 ) -> tuple[Recorded, Recorded]:
     """Return both runs of a comparison. Raises LabError."""
-    from backend.reproducibility import of_steps, one_seed_for_a_list
+    from backend.reproducibility import of_steps
 
     params = dataclasses.replace(params, num_alternatives=50)
     if name in ("twice", "strangers"):
@@ -48,7 +48,7 @@ async def pair_of_runs(
             )
         return of_steps(first.steps), of_steps(second.steps)
     loaded = await asyncio.to_thread(lab.engine.model, model)
-    ids, others = ([r.id for r in lab.tokenize(text, model)] for text in (prompt, STRANGER))
+    ids, others = (job_ids(lab, loaded, text, params) for text in (prompt, STRANGER))
     if name == "precision":
         other = await asyncio.to_thread(copy_of, loaded, lab)
         return (
@@ -57,14 +57,33 @@ async def pair_of_runs(
         )
     if name == "list_global":
         return (
-            (await every(lab, model, lambda m: one_seed_for_a_list(m, [ids, others], params)))[0],
-            (await every(lab, model, lambda m: one_seed_for_a_list(m, [others, ids], params)))[1],
+            (await listed(lab, model, [ids, others], params))[0],
+            (await listed(lab, model, [others, ids], params))[1],
         )
     requests = [generated(lab, text, model, params, person) for text in (prompt, STRANGER)]
     [first], _ = await asyncio.gather(*requests)
     requests = [generated(lab, text, model, params, person) for text in (STRANGER, prompt)]
     _, [second] = await asyncio.gather(*requests)
     return of_steps(first.steps), of_steps(second.steps)
+
+
+def job_ids(lab: Lab, loaded: "LoadedModel", prompt: str, params: SamplingParams) -> Sequence[int]:
+    """Return the ids that a job of our own starts from, limited as a request is. LabError."""
+    from backend.admission import admissible_ids, check_limits, check_prompt
+
+    request = Request(prompt, params)
+    check_prompt(prompt)
+    check_limits(request, lab.settings)
+    return admissible_ids(request, loaded)
+
+
+async def listed(
+    lab: Lab, model: str, prompts: Sequence[Sequence[int]], params: SamplingParams
+) -> list[Recorded]:
+    """Run a list with one seed for all of it; return what was recorded of each prompt."""
+    from backend.reproducibility import one_seed_for_a_list
+
+    return await results(lab, lambda m: one_seed_for_a_list(m, prompts, params), model, list)
 
 
 def seeded(loaded: "LoadedModel", ids: Sequence[int], params: SamplingParams) -> Iterator[Recorded]:
@@ -94,26 +113,7 @@ def copy_of(loaded: "LoadedModel", lab: Lab) -> "LoadedModel":
     return load(loaded.info.model, other, lab.settings)
 
 
-async def every(lab: Lab, model: str, job: "Job") -> list[Recorded]:
-    """Run a job and return what it recorded of each of its runs; ends it when cancelled."""
-    left = threading.Event()
-
-    def watched(loaded: "LoadedModel") -> Iterator[object]:
-        for made in job(loaded):
-            if left.is_set():
-                return
-            yield made
-
-    def collect() -> list[Recorded]:
-        return list(lab.run(watched, model))  # type: ignore[arg-type]
-
-    try:
-        return await asyncio.to_thread(collect)
-    finally:
-        left.set()
-
-
 async def one(lab: Lab, model: str, job: "Job") -> Recorded:
-    """The same for a job of one run."""
-    [recorded] = await every(lab, model, job)
+    """Return what a job of one run recorded."""
+    [recorded] = await results(lab, job, model, list)
     return recorded
