@@ -44,26 +44,31 @@ def most_probable(
     for chunk in forwards(loaded, cache, ids):
         logprobs = chunk[0, -1].log_softmax(-1)
         yield None  # type: ignore[misc]  # a turn without a result
-    waiting: list[tuple[tuple[int, ...], float]] = []
+    # a prefix per depth with its tokens still to look at and their sums, the best last
+    waiting: list[tuple[tuple[int, ...], list[tuple[int, float]]]] = []
     prefix: tuple[int, ...] = ()
     total, prefixes = 0.0, 1
     while True:
         sums = logprobs + total
         better = (sums > bound + CLOSER).nonzero()[:, 0]
-        ranked = better[sums[better].argsort()].tolist()  # the best last, so that it is next
-        for token in ranked:
-            sequence, value = (*prefix, token), float(sums[token])
-            if len(sequence) < max_new_tokens and token not in loaded.end_ids:
-                waiting.append((sequence, value))
+        ranked = better[sums[better].argsort()]
+        going_on: list[tuple[int, float]] = []
+        for token, value in zip(ranked.tolist(), sums[ranked].tolist()):
+            if len(prefix) + 1 < max_new_tokens and token not in loaded.end_ids:
+                going_on.append((token, value))
             elif value > bound + CLOSER:
-                best, bound = sequence, value
-        while waiting and waiting[-1][1] <= bound + CLOSER:
+                best, bound = (*prefix, token), value
+        waiting.append((prefix, going_on))
+        # where the best of a prefix is too low, so are its others
+        while waiting and not (waiting[-1][1] and waiting[-1][1][-1][1] > bound + CLOSER):
             waiting.pop()
         done = not waiting
         yield Found(ids=best, total=bound, prefixes=prefixes, complete=done)
         if done or prefixes >= most:
             return
-        prefix, total = waiting.pop()
+        before, going_on = waiting[-1]
+        token, total = going_on.pop()
+        prefix = (*before, token)
         if surplus := cache.get_seq_length() - (len(ids) + len(prefix) - 1):
             cache.crop(-surplus)
         row = torch.tensor([[prefix[-1]]], device=loaded.device)
