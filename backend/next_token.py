@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,6 @@ from backend.types import Request, SamplingParams
 
 if TYPE_CHECKING:
     import torch
-
-    from backend.models import LoadedModel
 
 KEPT = 64  # prompts whose logits are held; 32,000 tokens in fp32 are 125 KiB each
 
@@ -50,13 +48,15 @@ class NextTokens:
             if key in self._held:
                 self._held.move_to_end(key)
                 return self._held[key]
-        [logits] = self._lab.run(lambda m: forward(m, ids), model)
+        from backend.scoring import last_logits
+
+        [logits] = self._lab.run(lambda m: last_logits(m, ids), model)
         found = NextToken(
             model=loaded.info.model,
             precision=loaded.info.precision,
             prompt_tokens=len(ids),
             pieces=loaded.vocabulary.pieces,
-            logits=logits,  # type: ignore[arg-type]  # what `forward` yields
+            logits=logits.clone(),  # type: ignore[attr-defined]  # what `last_logits` yields
         )
         with self._lock:
             self.forwards += 1
@@ -64,13 +64,3 @@ class NextTokens:
             if len(self._held) > KEPT:
                 self._held.popitem(last=False)
         return found
-
-
-def forward(loaded: "LoadedModel", ids: tuple[int, ...]) -> "Iterator[torch.Tensor]":
-    """Yield the last position's logits, (vocab,) in fp32: a job."""
-    import torch
-
-    with torch.inference_mode():
-        out = loaded.model(input_ids=torch.tensor([ids], device=loaded.device), use_cache=False)
-        logits = out.logits[0, -1].float().cpu()
-    yield logits.clone()

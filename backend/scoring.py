@@ -39,6 +39,15 @@ def forwards(
 
 
 @torch.inference_mode()
+def last_logits(loaded: LoadedModel, ids: Sequence[int]) -> Iterator[torch.Tensor]:
+    """Yield None per chunk, then the logits of what comes next, (vocab,) fp32 on CPU."""
+    for chunk in forwards(loaded, DynamicCache(), ids):
+        logits = chunk[0, -1].cpu()
+        yield None  # type: ignore[misc]  # a turn without a result
+    yield logits
+
+
+@torch.inference_mode()
 def score(loaded: LoadedModel, ids: Sequence[int], start: int) -> Iterator[list[ScoredToken]]:
     """Yield None per forward, then the tokens `ids[start:]` scored; `start` is 1 or more."""
     pieces, scored = loaded.vocabulary.pieces, list[ScoredToken]()
