@@ -12,7 +12,7 @@ from tests.browser import LAPTOP, PHONE, chromium, visit  # noqa: F401  # a fixt
 from tests.test_generate_tab import serious
 
 pytestmark = pytest.mark.browser
-DONE = {"en": "7 precisions measured", "ja": "7 種類の精度を測りました"}
+DONE = {"en": "7 precisions measured", "ja": "7種類の精度を測りました"}
 WIDTH = "document.documentElement.scrollWidth <= window.innerWidth"
 FOLDS = ("fitting", "oom", "kv-fold", "residents-fold", "others", "errata")
 

@@ -104,7 +104,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                     stack(LLAMA, CONTEXT, SEQUENCES, CARD_GIB * GIB, words), elem_id="memory-bars"
                 )
             with gr.Column(elem_classes="card"):
-                gr.HTML(marks.heading(words("memory.bits"), words))
+                gr.HTML(marks.heading(words("memory.bits"), words, "measured"))
                 with gr.Row(elem_classes="knobs"):
                     typed = gr.Textbox(
                         "1.001", label=words("memory.number"), elem_id="memory-number", max_lines=1

@@ -6,6 +6,7 @@ from html import escape
 from backend.catalog import MODELS
 from backend.memory import MemoryEstimate, estimate, largest_context, shape_of
 from backend.precision import PRECISIONS
+from demo.widgets import marks
 from demo.widgets.fold import table
 from demo.words import Words
 
@@ -28,7 +29,7 @@ def size(n_bytes: float) -> str:
     for unit, name in ((GIB, "GiB"), (MIB, "MiB")):
         if n_bytes >= unit:
             return f"{n_bytes / unit:.2f} {name}"
-    return f"{n_bytes / 1024:.1f} KiB"
+    return f"{n_bytes / 1024:.1f} KiB" if n_bytes else "0"
 
 
 def stack(model: str, context: int, sequences: int, limit_bytes: float, words: Words) -> str:
@@ -121,5 +122,9 @@ def fitting(limit_bytes: float, sequences: int, words: Words) -> str:
             cells += f"<td{css}>{escape(text)}{mark}</td>"
         short = name.rsplit("/", 1)[-1]
         rows += f'<tr><th scope="row">{escape(short)}</th>{cells}</tr>'
-    note = words("memory.fitting_note")
-    return table(words("memory.fitting"), rows) + f'<p class="src">{escape(note)}</p>'
+    title, note = words("memory.fitting_head"), words("memory.fitting_note")
+    return (
+        marks.heading(title, words, "estimated")
+        + table(title, rows)
+        + f'<p class="src">{escape(note)}</p>'
+    )
