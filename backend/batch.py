@@ -59,7 +59,9 @@ class Batch:
         )
         self.rows: list[Row] = []
         self.active = 0
-        self._logits = torch.empty(0, loaded.info.vocab_size, device=loaded.device)
+        shape = (0, loaded.info.vocab_size)
+        # named, since a load in another thread changes torch's default dtype
+        self._logits = torch.empty(shape, dtype=torch.float32, device=loaded.device)
         self._params: RowParams | None = None  # of the active rows; None when they have changed
         keeps = "logits_to_keep" in inspect.signature(loaded.model.forward).parameters
         self._last_only = {"logits_to_keep": 1} if keeps else {}
@@ -198,10 +200,8 @@ class Batch:
         if not noise:
             return greedy
         drawn = (probs / torch.stack(parts)).argmax(-1)
-        samples = torch.tensor(
-            [row.ticket.generator is not None for row in rows], device=drawn.device
-        )
-        return torch.where(samples, drawn, greedy)
+        samples = [row.ticket.generator is not None for row in rows]
+        return torch.where(torch.tensor(samples, device=drawn.device), drawn, greedy)
 
     def _advance(self, row: Row, token_id: int) -> tuple[str, FinishReason | None]:
         """Take a token into a row; return what became printable and whether the row ends."""
@@ -219,11 +219,10 @@ class Batch:
     def _alternatives(
         self, found: tuple[list[int], list[float], list[float], list[int]], n: int
     ) -> tuple[Candidate, ...]:
-        vocabulary = self.loaded.vocabulary
         return tuple(
             Candidate(
                 token_id=token_id,
-                text=vocabulary.pieces[token_id],
+                text=self.loaded.vocabulary.pieces[token_id],
                 logprob=logprob,
                 prob=prob,
                 removed_by=FILTERS[filter_number - 1] if filter_number else "",
@@ -238,11 +237,8 @@ class Batch:
         longest = max(row.length for row in rows)
         self.cache.begin_decode(lengths, longest)
         seen = torch.arange(longest + 1, device=device) <= lengths[:, None]  # (rows, positions)
-        self._logits[: len(rows)] = self._forward(
-            torch.tensor([[row.last_id] for row in rows], device=device),
-            lengths[:, None],
-            seen[:, None, None],
-        )
+        last = torch.tensor([[row.last_id] for row in rows], device=device)
+        self._logits[: len(rows)] = self._forward(last, lengths[:, None], seen[:, None, None])
         for row in rows:
             row.length += 1
 

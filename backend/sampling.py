@@ -120,7 +120,8 @@ class RowParams:
                 torch.tensor([v for _, v in wanted], dtype=dtype, device=device)[:, None],
             )
         temperature = [row.temperature if row.do_sample else 1.0 for row in rows]
-        return cls(temperature=torch.tensor(temperature, device=device)[:, None], filters=filters)
+        heat = torch.tensor(temperature, dtype=torch.float32, device=device)
+        return cls(temperature=heat[:, None], filters=filters)
 
 
 def warp(
@@ -148,7 +149,7 @@ def warp(
 
 def exponential_noise(rows: int, vocab: int, generator: torch.Generator) -> torch.Tensor:
     """Return the (rows, vocab) numbers that `multinomial` would draw next from this generator."""
-    noise = torch.empty(rows, vocab, device=generator.device)
+    noise = torch.empty(rows, vocab, dtype=torch.float32, device=generator.device)
     return noise.exponential_(generator=generator)
 
 
@@ -218,7 +219,7 @@ def stages(
 
 def logits_of(probabilities: Mapping[str, float]) -> torch.Tensor:
     """Return scores (words,) whose softmax is the given table: its logarithms. Raises LabError."""
-    return torch.tensor(checked(probabilities)).log()
+    return torch.tensor(checked(probabilities), dtype=torch.float32).log()
 
 
 def counts(probs: torch.Tensor, draws: int, seed: int) -> list[int]:
