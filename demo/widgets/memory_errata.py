@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from html import escape
+from typing import TYPE_CHECKING, cast
 
 import gradio as gr
 
@@ -15,6 +16,9 @@ from demo.widgets import marks
 from demo.widgets.fold import table
 from demo.widgets.memory_stack import RECORDED
 from demo.words import Words
+
+if TYPE_CHECKING:
+    from backend.loading_proofs import Proof
 
 # which lines of the course each is about
 LINES = {
@@ -30,6 +34,7 @@ LINES = {
     "20h": "944–1101",
 }
 PROOFS = 4
+PROGRESS_S = 0.5  # also how soon it is seen that somebody has left
 HEADS = ("lines", "holds")
 
 
@@ -43,21 +48,30 @@ def errata_panel(lab: Lab, words: Words) -> None:
     async def prove() -> AsyncIterator[dict]:
         from backend.loading_proofs import proofs
 
-        found: list[str] = []
-        try:
-            await asyncio.to_thread(lab.engine.model)
+        made: list[object] = []
+
+        async def run() -> object:
             async with contextlib.aclosing(turns(lab, proofs)) as updates:
                 async for items in updates:
-                    for item in items:
-                        assert isinstance(item, tuple)
-                        name, values = item
-                        found.append(words(f"memory.proof_{name}", **values))
-                    yield {told: marks.say(words("memory.proving", n=len(found), all=PROOFS))}
-            listed = "".join(f"<li>{escape(text)}</li>" for text in found)
+                    made.extend(items)
+            return tuple(made)
+
+        # each loads models on the model thread: once for all who ask
+        asked = asyncio.create_task(lab.cells.get("loading proofs", run))
+        try:
+            while not (await asyncio.wait({asked}, timeout=PROGRESS_S))[0]:
+                yield {told: marks.say(words("memory.proving", n=len(made), all=PROOFS))}
+            found = cast("tuple[Proof, ...]", asked.result())
+            listed = "".join(
+                f"<li>{escape(words(f'memory.proof_{name}', **values))}</li>"
+                for name, values in found
+            )
             head = marks.heading(words("memory.proofs"), words, "measured")
             yield {told: marks.say(), shown: f'{head}<ul class="flips">{listed}</ul>'}
         except LabError as error:
             yield {told: marks.say(words.error(error), bad=True)}
+        finally:
+            asked.cancel()
 
     go.click(prove, None, [told, shown], **QUIET)
 
