@@ -10,7 +10,7 @@ from gradio.components import Component
 
 from backend.errors import LabError
 from backend.lab import Lab
-from demo.events import QUIET
+from demo.events import QUIET, when_stopped
 from demo.job_results import short
 from demo.jobs import turns
 from demo.widgets import marks
@@ -51,7 +51,7 @@ def kv_panel(lab: Lab, words: Words, prompt: Component) -> None:
             yield {told: marks.say(words.error(error), bad=True)}
 
     started = go.click(run, prompt, [told, shown], **QUIET)
-    stop.click(lambda: marks.say(words("reason.cancelled")), None, told, cancels=started, **QUIET)
+    when_stopped(stop, [started], lambda: marks.say(words("reason.cancelled")), [], [told])
 
 
 def kv_html(pairs: "Sequence[Pair]", words: Words) -> str:

@@ -13,7 +13,7 @@ from backend.cells import Cells
 from backend.errors import LabError
 from backend.lab import Lab
 from backend.precision import PRECISIONS
-from demo.events import QUIET
+from demo.events import QUIET, when_stopped
 from demo.job_results import short
 from demo.jobs import turns
 from demo.links import Fields
@@ -85,5 +85,5 @@ def quantise_panel(lab: Lab, words: Words) -> Fields:
             yield {status: marks.say(words.error(error), bad=True)}
 
     started = gr.on([go.click, prompt.submit], run, [prompt, model], [status, result], **QUIET)
-    stop.click(lambda: marks.say(words("reason.cancelled")), None, status, cancels=started, **QUIET)
+    when_stopped(stop, [started], lambda: marks.say(words("reason.cancelled")), [], [status])
     return {"prompt": prompt, "copied": model}
