@@ -81,7 +81,7 @@ async def cell_of(lab: Lab, prompt: str, model: str, params: SamplingParams, per
         return Cell(params=params, generations=tuple(made), measured=measured)
 
     tokens = params.num_return_sequences * params.max_new_tokens
-    cell = await lab.cells.get(key, run, weight=tokens)
+    cell = await lab.cells.get(key, run, weight=tokens + len(prompt))  # the key is kept too
     assert isinstance(cell, Cell)
     return cell
 
