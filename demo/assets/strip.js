@@ -7,7 +7,8 @@ window.lab.strip = function (element, props, trigger, watch) {
     if (text !== undefined) node.textContent = text;
     return node;
   };
-  const percent = (p) => (p >= 0.0995 ? (100 * p).toFixed(1) : (100 * p).toPrecision(2)) + " %";
+  const percent = (p) =>
+    p < 1e-4 ? "< 0.01 %" : (p >= 0.0995 ? (100 * p).toFixed(1) : (100 * p).toPrecision(2)) + " %";
   let open = -1;
 
   function chip(token, index, words) {
