@@ -3,6 +3,8 @@
 No token's value leaves this module. A repository is deleted by its id, never by a path.
 """
 
+import contextlib
+import dataclasses
 import json
 import os
 import subprocess
@@ -81,11 +83,12 @@ def tree_bytes(path: Path) -> int:
     """Return the bytes of a file or of all files below a folder; links count as links."""
     if path.is_file():
         return path.stat().st_size
-    return sum(
-        os.lstat(os.path.join(folder, name)).st_size
-        for folder, _, names in os.walk(path)
-        for name in names
-    )
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # a download moves its files
+                total += os.lstat(os.path.join(folder, name)).st_size
+    return total
 
 
 def token_source() -> Literal["environment", "file", "none"]:
@@ -133,10 +136,10 @@ def delete(repo_id: str, *, in_use: Sequence[str], folder: Path | None = None) -
             "Choose one of those listed",
             value=str(repo_id)[:80],
         )
-    hashes = [revision.commit_hash for repo in repos for revision in repo.revisions]
-    before = sum(repo.size_on_disk for repo in repos)
-    info.delete_revisions(*hashes).execute()
-    return before
+    for repo in repos:  # alone: a copy under another id has the same revisions
+        alone = dataclasses.replace(info, repos=frozenset({repo}))
+        alone.delete_revisions(*(revision.commit_hash for revision in repo.revisions)).execute()
+    return sum(repo.size_on_disk for repo in repos)
 
 
 def resolve(env: Mapping[str, str]) -> Resolved:
