@@ -106,3 +106,8 @@ def test_a_page_says_nothing_in_the_other_language(here: Lang, there: Lang) -> N
     assert len(foreign) > 50
     found = [text for text in foreign if json.dumps(text, ensure_ascii=False)[1:-1] in whole]
     assert not found
+
+
+def test_limits_that_the_backend_works_out_are_in_the_readers_language() -> None:
+    assert words("ja").of("allowed", "1 to 512") == "1から512まで"
+    assert words("en").of("allowed", "1 to 512") == "1 to 512"
