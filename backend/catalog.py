@@ -61,7 +61,7 @@ _ENTRIES = (
         id="pocket-chat",
         kind="chat",
         licence="as this repository",
-        parameters=2_950_000,
+        parameters=3_049_920,
         has_system_role=True,
         path=ROOT / "pocket" / "weights" / "chat",
     ),
@@ -69,8 +69,16 @@ _ENTRIES = (
         id="pocket-base",
         kind="base",
         licence="as this repository",
-        parameters=2_950_000,
+        parameters=3_049_920,
         path=ROOT / "pocket" / "weights" / "base",
+    ),
+    CatalogEntry(
+        id="pocket-dpo",  # pocket-chat after preference tuning
+        kind="chat",
+        licence="as this repository",
+        parameters=3_049_920,
+        has_system_role=True,
+        path=ROOT / "pocket" / "weights" / "dpo",
     ),
     CatalogEntry(
         id="meta-llama/Llama-2-7b-chat-hf",

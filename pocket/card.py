@@ -79,7 +79,11 @@ def card(weights: Path, found: Evaluation) -> str:
     base_loss, chat_loss = (facts[f"{name}_curve"][-1]["loss"] for name in ("base", "chat"))
     versions = ", ".join(f"{name} {facts[name]}" for name in ("python", "torch", "transformers"))
     missed = [line for line in found.lines if not line.reached]
-    names = "; ".join(f"{line.effect}, {line.name}: {100 * line.share:.0f} %" for line in missed)
+    named = [f"{line.effect}, {line.name}: {100 * line.share:.0f} %" for line in missed]
+    named += [
+        f"Big Five, {t}: not monotone" for t, row in found.traits.items() if not monotone(row)
+    ]
+    names = "; ".join(named)
     return f"""# The pocket models
 
 Llama-architecture models of 3 million parameters, trained from nothing on text that the grammar
@@ -92,7 +96,9 @@ them.
 | recipe | {facts["recipe_hash"]}, seed {stages["seed"]} |
 | pre-training | {stages["base_tokens"]:,} tokens, loss {base_loss} at the end |
 | tuning | {stages["chat_tokens"]:,} tokens, loss {chat_loss} (answers only), then \
-{stages["late_tokens"]:,} with more crowded contexts and tool calls |
+{stages["late_tokens"]:,} with more crowded contexts and tool calls,\
+ averaged with what was before it (share {stages["late_share"]}, chosen among seven on these\
+ lines) |
 | preference | {stages["pairs"]} pairs, {facts["dpo"]["minutes"]} minutes |
 | machine | {facts["machine"]}, {facts["minutes"]} minutes, beside other work |
 | versions | {versions} |

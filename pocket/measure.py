@@ -28,8 +28,9 @@ def held_out_pairs(n: int) -> list[Pair]:
 
 
 def is_short(subject: str, said: str) -> bool:
-    """True for one short sentence about the subject."""
-    return subject in said and said.count(".") == 1 and len(said.split()) <= 9
+    """True for one short sentence about the subject; another wish is none."""
+    wish = said.startswith(("Please", "Tell me"))
+    return subject in said and said.count(".") == 1 and len(said.split()) <= 9 and not wish
 
 
 def stories(chat: Model, n: int) -> list[Line]:

@@ -24,7 +24,7 @@ from pocket.words import SUBJECTS
 
 HAPPY = ("happily ever after", "with a happy heart", "was never lonely again",
          "幸せに暮らしました", "もうさびしくありませんでした")  # fmt: skip
-BETA, RATE, PAIRS_A_STEP = 0.1, 1e-5, 16
+BETA, RATE, PAIRS_A_STEP = 0.1, 1e-4, 16
 LONGEST = 160  # new tokens of a story
 Pair = tuple[list[int], list[int], list[int]]  # ids of prompt, preferred and other story
 

@@ -15,11 +15,16 @@ from pocket.talks import talk, text_of
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How many tokens each stage reads, and how many pairs preference tuning sees."""
+    """How many tokens each stage reads, and how many pairs preference tuning sees.
+
+    The late stage forgets a little; averaging the weights with those before it brings that back
+    (Wortsman et al., 2022).
+    """
 
     base_tokens: int
     chat_tokens: int
     late_tokens: int = 0
+    late_share: float = 1.0  # of the late stage in the average with what was before it
     pairs: int = 0
     seed: int = 7
 
@@ -28,7 +33,11 @@ RECIPES = {
     "tiny": Recipe(base_tokens=120_000, chat_tokens=60_000),
     "small": Recipe(base_tokens=3_400_000, chat_tokens=2_400_000),
     "full": Recipe(
-        base_tokens=14_000_000, chat_tokens=12_000_000, late_tokens=4_200_000, pairs=960
+        base_tokens=14_000_000,
+        chat_tokens=12_000_000,
+        late_tokens=4_200_000,
+        late_share=0.85,
+        pairs=960,
     ),
 }
 

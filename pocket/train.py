@@ -141,8 +141,13 @@ def run(recipe: Recipe, out: Path, work: Path) -> None:
         if not tokens:
             continue
         wrapped = wrap(tokenizer, chat=name != "base")
+        before = {key: weight.clone() for key, weight in model.state_dict().items()}
         train(model, wrapped, stream, name=name, tokens=tokens, shape=shape, rate=rate,
               save=work / f"{name}.pt", measure=facts)  # fmt: skip
+        if name == "late":
+            late_weights, share = model.state_dict(), recipe.late_share
+            mean = {k: before[k].lerp(late_weights[k], share) for k in before}
+            model.load_state_dict(mean)
         folder = out / ("base" if name == "base" else "chat")
         model.save_pretrained(folder)
         wrapped.save_pretrained(folder)

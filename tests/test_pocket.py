@@ -13,12 +13,14 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from pocket import measure, refusals, sums
 from pocket import train as train_module
+from pocket.answers import Model
 from pocket.batches import END, IGNORED, START, batches, raw, turned
 from pocket.corpus import document
 from pocket.course_inputs import course_inputs
 from pocket.evaluate import lines
 from pocket.facts import facts, held_out_name, invented
 from pocket.lines import Line, wilson
+from pocket.measure_context import monotone, traits
 from pocket.measure_preference import preference
 from pocket.preference import happy, logprobs
 from pocket.recipes import RECIPES, recipe_hash
@@ -213,7 +215,7 @@ CARD = json.loads((WEIGHTS / "evaluation.json").read_text())
 @pytest.fixture(scope="module")
 def measured() -> dict[tuple[str, str], Line]:
     torch.set_num_threads(1)
-    found = [*lines(WEIGHTS, n=60), *preference(WEIGHTS, n=60), *course_inputs(WEIGHTS)]
+    found = [*lines(WEIGHTS, n=200), *preference(WEIGHTS, n=200), *course_inputs(WEIGHTS)]
     return {(line.effect, line.name): line for line in found}
 
 
@@ -239,11 +241,14 @@ def measured() -> dict[tuple[str, str], Line]:
 )
 def test_what_the_card_says(row: dict, measured: dict[tuple[str, str], Line]) -> None:
     line = measured[row["effect"], row["name"]]
-    low, high = line.interval
-    assert row["at_least"] is None or high >= row["at_least"], line
-    assert row["at_most"] is None or low <= row["at_most"], line
-    if not row["reached"]:
-        assert line.reached, line
+    assert not line.fails if row["reached"] else line.reached, line
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(strict=True, reason="the card says: no trait's marker grows with its level")
+def test_big_five_is_monotone() -> None:
+    shares = traits(Model.load(WEIGHTS / "chat"), 200)
+    assert all(map(monotone, shares.values())), shares
 
 
 def test_the_subjects_asked_for_fit_their_article() -> None:
