@@ -74,4 +74,4 @@ def test_an_empty_or_a_long_prompt_is_told_in_the_card(chromium: Browser, site: 
         page.locator("#generate-prompt textarea").fill("a " * 501)
         for card in ("lists", "ends", "cache"):
             page.locator(f"#generate-{card}-go").click()
-            expect(page.locator(f"#generate-{card}-shown")).to_contain_text("1000 バイト")
+            expect(page.locator(f"#generate-{card}-shown")).to_contain_text("1002バイト")
