@@ -16,6 +16,7 @@ from backend.lab import Lab
 from backend.mbr import best_of, expected_utilities, utilities
 from backend.types import SamplingParams
 
+pytestmark = pytest.mark.slow
 PROMPTS = ("Tell me a story about a dragon.", "Once upon a time", "dog => 犬\ncat =>")
 MODELS = ("pocket-chat", "pocket-base")
 TOKENS = 24

@@ -35,6 +35,7 @@ def test_the_courses_table_within_one_percent(precision: str) -> None:
     assert run.peak_bytes / MIB == pytest.approx(peak, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", POCKET)
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_the_pocket_models_take_what_is_estimated(model: str, precision: str) -> None:

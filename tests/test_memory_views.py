@@ -22,6 +22,7 @@ from demo.widgets.oom import oom
 from demo.words import LANGS, words
 from tests.test_snippets import run
 
+pytestmark = pytest.mark.slow
 PROMPT = "Tell me a story about a dragon."
 
 

@@ -12,6 +12,7 @@ from backend.memory import estimate
 from backend.quantization import TOKENS, Copy, copy_job, damage
 from backend.types import SamplingParams
 
+pytestmark = pytest.mark.slow
 PROMPT = "Tell me a story about a dragon."
 
 

@@ -9,6 +9,7 @@ from backend.library import library_generate
 from backend.reproducibility import continued, divergence, of_steps, one_seed_for_a_list
 from backend.types import SamplingParams
 
+pytestmark = pytest.mark.slow
 PROMPTS = ("Tell me a story about a dragon.", "Once upon a time")
 DRAWN = SamplingParams(do_sample=True, temperature=0.9, top_p=0.95, seed=3, max_new_tokens=24)
 Probs = dict[int, float]

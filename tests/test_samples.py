@@ -17,6 +17,7 @@ from demo.widgets.sweep import TEMPERATURES, TOP_PS, Cell, cell_of, generated
 from demo.widgets.sweep_views import RECORDED, grid_html, place, recorded_html
 from demo.words import words
 
+pytestmark = pytest.mark.slow
 PROMPT = "Tell me a story about a dragon."
 PARAMS = SamplingParams(
     do_sample=True, temperature=0.8, top_p=0.9, seed=7, max_new_tokens=30, num_return_sequences=3
