@@ -88,6 +88,7 @@ STYLES = (
     "lab.css",
     "start.css",
     "apart.css",
+    "rates.css",
     "samples.css",
     "diversity.css",
     "decoding.css",
