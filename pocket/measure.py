@@ -106,19 +106,24 @@ def base_against_chat(base: Model, chat: Model, n: int) -> list[Line]:
     ]  # fmt: skip
 
 
+def persona_requests(n: int) -> list[str]:
+    """Draw what a voice is heard on: half translations of unseen sentences, half stories."""
+    requests = [f"Please translate to Japanese: {p.english}" for p in held_out_pairs(n // 2)]
+    return requests + [f"Tell me a story about {a(s)}." for s in subjects(n // 2)]
+
+
+def in_voice(name: str, said: str) -> bool:
+    """True where a voice's markers are heard, and Japanese where the voice is Japanese."""
+    heard = any(marker in said for marker in voices.VOICES[name].markers)
+    return heard and (name == "pirate" or bool(JAPANESE.search(said)))
+
+
 def personas(chat: Model, n: int) -> list[Line]:
     """A voice is heard by its markers; Kansai and polite answers are Japanese to any request."""
-    pairs, about = held_out_pairs(n // 2), subjects(n // 2)
-    requests = [f"Please translate to Japanese: {p.english}" for p in pairs]
-    requests += [f"Tell me a story about {a(s)}." for s in about]
-    out = []
+    requests, out = persona_requests(n), []
     for name, voice in voices.VOICES.items():
         said = chat.ask(requests, tokens=160, system=voice.systems[0])
-        japanese = name != "pirate"
-        heard = (
-            any(m in t for m in voice.markers) and (bool(JAPANESE.search(t)) or not japanese)
-            for t in said
-        )
+        heard = (in_voice(name, t) for t in said)
         out.append(line("persona", f"{name}: `{voice.systems[0]}`", heard, at_least=0.95))
     return out
 
