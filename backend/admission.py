@@ -11,17 +11,21 @@ MAX_PROMPT_BYTES = 1_000_000  # before the tokenizer sees it; the context is far
 ROLES = ("system", "user", "assistant")
 
 
-def check_prompt(prompt: object) -> None:
-    """Refuse what is neither a text nor a list of messages, is empty, or is absurdly long."""
+def check_prompt(prompt: object, *, tools: bool = False) -> None:
+    """Refuse what is neither a text nor a list of messages, is empty, or is absurdly long.
+
+    With `tools` a message may be of role "tool".
+    """
+    roles = (*ROLES, "tool") if tools else ROLES
     if isinstance(prompt, str):
         texts = [prompt]
-    elif isinstance(prompt, Sequence) and prompt and all(map(is_message, prompt)):
+    elif isinstance(prompt, Sequence) and prompt and all(is_message(m, roles) for m in prompt):
         texts = [message["content"] for message in prompt]
     else:
         raise LabError(
             "prompt_type",
             "prompt must be a text or a list of messages with a role and a content",
-            f'A message is {{"role": one of {", ".join(ROLES)}, "content": text}}',
+            f'A message is {{"role": one of {", ".join(roles)}, "content": text}}',
             field="prompt",
             value=repr(prompt)[:80],
             allowed="text, or messages",
@@ -47,11 +51,11 @@ def check_prompt(prompt: object) -> None:
         )
 
 
-def is_message(message: object) -> bool:
+def is_message(message: object, roles: Sequence[str] = ROLES) -> bool:
     """True for a mapping with a known role and a text."""
     if not isinstance(message, dict):
         return False
-    return message.get("role") in ROLES and isinstance(message.get("content"), str)
+    return message.get("role") in roles and isinstance(message.get("content"), str)
 
 
 def check_limits(request: Request, settings: Settings) -> None:
@@ -82,7 +86,7 @@ def admissible_ids(request: Request, loaded: LoadedModel) -> list[int]:
     if isinstance(prompt, str):
         ids = loaded.encode(clean(prompt))
     else:
-        ids = list(loaded.render([as_message(message) for message in prompt]).ids)
+        ids = list(loaded.render([as_message(message) for message in prompt], request.tools).ids)
     size = loaded.info.vocab_size
     bad = [
         i

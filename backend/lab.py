@@ -13,6 +13,7 @@ from backend.engine import LocalEngine
 from backend.errors import LabError
 from backend.memory import MemoryEstimate, estimate
 from backend.metrics import Metrics
+from backend.retrieval import Retrieval
 from backend.settings import Settings
 from backend.types import (
     EngineStats,
@@ -23,9 +24,11 @@ from backend.types import (
     Prompt,
     Request,
     SamplingParams,
+    Schema,
     StreamUpdate,
     TokenRecord,
     TokenStep,
+    ToolOutcome,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ class Lab:
         self.settings = settings
         self.metrics = Metrics(self.status)
         self.cells: Cells[object] = Cells()  # results that a class shares, by their settings
+        self.retrieval = Retrieval(settings.search)
         self.engine = LocalEngine(settings, on_end=self.metrics.ended, on_load=self.metrics.loaded)
 
     def start(self) -> None:
@@ -89,12 +93,14 @@ class Lab:
             text = loaded.tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)
         return str(text)
 
-    def render(self, messages: Sequence[Message], model: str = "") -> Prompt:
+    def render(
+        self, messages: Sequence[Message], model: str = "", *, tools: Sequence[Schema] = ()
+    ) -> Prompt:
         """Return the messages as the model's chat template writes them. Raises LabError."""
         from backend.admission import as_message, check_prompt
 
-        check_prompt(messages)
-        return self.engine.model(model).render([as_message(message) for message in messages])
+        check_prompt(messages, tools=bool(tools))
+        return self.engine.model(model).render([as_message(m) for m in messages], tools)
 
     def generate(
         self,
@@ -236,6 +242,10 @@ class Lab:
         """Count a checked answer."""
         self.metrics.exercise(exercise, correct)
 
+    def tool_call(self, tool: str, outcome: ToolOutcome) -> None:
+        """Count a turn in which a model called a tool, or tried to."""
+        self.metrics.tool_call(tool, outcome)
+
     def close(self) -> None:
         """End everything within 5 s."""
         self.engine.close()
@@ -256,7 +266,7 @@ class Lab:
     def _check(self, request: Request, update_s: float) -> "Ticket":
         from backend.admission import check_limits, check_prompt
 
-        check_prompt(request.prompt)
+        check_prompt(request.prompt, tools=bool(request.tools))
         check_limits(request, self.settings)
         return self.engine.ticket(request, update_s=update_s)
 

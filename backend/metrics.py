@@ -21,11 +21,12 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from backend.catalog import MODELS
-from backend.types import EngineStats, ModelInfo, RequestStats
+from backend.types import EngineStats, ModelInfo, RequestStats, ToolOutcome
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 GAPS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
-OPERATIONS = ("complete", "tokens", "sample", "chat", "generate", "stream")
+OPERATIONS = ("complete", "tokens", "sample", "chat", "generate", "stream", "agent")
+TOOLS = ("search", "calculator", "clock", "convert")
 PEOPLE_WINDOW_S = 300.0
 
 
@@ -79,6 +80,9 @@ class Metrics:
         self._exercises = counter(
             "exercise_answers", "Exercise answers checked", ("exercise", "correct")
         )
+        self._tool_calls = counter(
+            "tool_calls", "Turns that called a tool, or tried to", ("tool", "outcome")
+        )
         self.registry.register(_Gauges(snapshot, self.people))
 
     def ended(self, stats: RequestStats) -> None:
@@ -118,6 +122,10 @@ class Metrics:
     def exercise(self, exercise: str, correct: bool) -> None:
         """Count a checked answer."""
         self._exercises.labels(exercise, str(correct).lower()).inc()
+
+    def tool_call(self, tool: str, outcome: ToolOutcome) -> None:
+        """Count a call; a name that no tool has is "other"."""
+        self._tool_calls.labels(tool if tool in TOOLS else "other", outcome).inc()
 
     def people(self) -> int:
         """Return how many were seen in the last five minutes."""

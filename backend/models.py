@@ -4,7 +4,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from backend.detokenizer import Vocabulary
 from backend.errors import LabError
 from backend.precision import check_widths, precision
 from backend.settings import Settings
-from backend.types import Message, ModelInfo, Prompt
+from backend.types import Message, ModelInfo, Prompt, Schema
 
 log = logging.getLogger(__name__)
 SMALL = 30_000_000  # parameters; below that a second thread costs more than it brings
@@ -53,7 +53,7 @@ class LoadedModel:
         with self.lock:
             return list(self.tokenizer(text)["input_ids"])
 
-    def render(self, messages: list[Message]) -> Prompt:
+    def render(self, messages: list[Message], tools: Sequence[Schema] = ()) -> Prompt:
         """Apply the chat template with the generation prompt. Raises LabError."""
         if not self.tokenizer.chat_template:
             raise LabError(
@@ -68,6 +68,7 @@ class LoadedModel:
             try:
                 rendered = self.tokenizer.apply_chat_template(
                     [dict(message) for message in messages],
+                    tools=[dict(tool) for tool in tools] or None,
                     add_generation_prompt=True,
                     tokenize=False,
                 )

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from backend.lab import Lab, generation
-from backend.types import Generation, Message, SamplingParams, TokenStep
+from backend.types import Generation, Message, SamplingParams, Schema, TokenStep
 from pocket.lines import wilson
 
 AT_ONCE = 4  # rows of one press of a button: a class shares the model
@@ -36,6 +36,7 @@ async def answers(
     params: SamplingParams | Sequence[SamplingParams],
     *,
     at_once: int = AT_ONCE,
+    tools: Sequence[Schema] = (),
     **request_fields: str,
 ) -> AsyncGenerator[tuple[int, Generation] | None, None]:
     """Yield (index, Generation) in the order in which they end, None once a second meanwhile.
@@ -50,7 +51,9 @@ async def answers(
 
     async def one(i: int) -> Generation:
         steps: list[TokenStep] = []
-        updates = lab.aupdates(prompts[i], each[i], update_s=1.0, **request_fields)
+        updates = lab.aupdates(
+            prompts[i], each[i], update_s=1.0, tools=tuple(tools), **request_fields
+        )
         async with contextlib.aclosing(updates):
             async for update in updates:
                 steps.extend(update.steps)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from backend.errors import LabError
 
@@ -91,6 +91,12 @@ class Settings:
     )
     teacher_key_file: Path | None = _setting(None, _path, "a readable file", "the teacher's key")
     no_auth: bool = _setting(False, _flag, "0 or 1", "1: serve beyond loopback without a password")
+    search: Literal["auto", "web", "offline"] = _setting(
+        "auto",
+        _one_of("auto", "web", "offline"),
+        "auto, web, offline",
+        "what searches ask; auto: the web where a learner chooses it, else our own pages",
+    )
     lang: str = _setting(
         "auto", _one_of("auto", "en", "ja"), "auto, en, ja", "language of the page"
     )

@@ -10,8 +10,10 @@ from backend.errors import LabError
 
 FinishReason = Literal["stop", "length", "cancelled", "error"]
 Outcome = Literal["ok", "cancelled", "disconnected", "rejected", "oom", "error", "timeout"]
+ToolOutcome = Literal["ok", "bad_json", "unknown_tool", "bad_arguments", "failed"]
 Filter = Literal["top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff"]
-Message = Mapping[str, str]  # {"role": "system" | "user" | "assistant", "content": text}
+Message = Mapping[str, str]  # {"role": "system" | "user" | "assistant" | "tool", "content": text}
+Schema = Mapping[str, object]  # of a tool, as transformers.utils.get_json_schema writes it
 MAX_SEED = 2**32 - 1
 
 
@@ -110,7 +112,8 @@ class Request:
 
     `prompt` as a string goes through the tokenizer with its special tokens, as it is; as a list of
     messages through the model's chat template with the generation prompt added.
-    `model` empty: the loaded one. `prefix_ids`: tokens already decided, continued from.
+    `model` empty: the loaded one. `prefix_ids`: tokens already decided, continued from. `tools`:
+    what the chat template lists; a message of role "tool" is for a request that has them.
     """
 
     prompt: str | Sequence[Message]
@@ -119,6 +122,7 @@ class Request:
     prefix_ids: tuple[int, ...] = field(default=(), kw_only=True)
     person: str = field(default="", kw_only=True)
     operation: str = field(default="complete", kw_only=True)
+    tools: tuple[Schema, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
