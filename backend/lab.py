@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from backend.catalog import MODELS, CatalogEntry
 from backend.cells import Cells
+from backend.classroom import Classroom
 from backend.engine import LocalEngine
 from backend.errors import LabError
 from backend.memory import MemoryEstimate, estimate
@@ -47,6 +48,7 @@ class Lab:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics(self.status)
+        self.classroom = Classroom()
         self.cells: Cells[object] = Cells()  # results that a class shares, by their settings
         self.retrieval = Retrieval(settings.search)
         self.engine = LocalEngine(settings, on_end=self.metrics.ended, on_load=self.metrics.loaded)
