@@ -165,3 +165,59 @@ def known(r: random.Random, *, ja: bool) -> Fact:
 def other_fact(r: random.Random, fact: Fact, *, ja: bool, held: bool = False) -> str:
     """Say the same of the same place with another value: what a wrong passage would say."""
     return fact.sentence.replace(fact.value, invented(r, ja=ja, held=held))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A question on an invented place: alone, with the right passage, with it among three."""
+
+    fact: Fact
+    alone: str
+    right: str
+    among_three: str
+
+
+def asked_facts(n: int, *, ja: bool) -> list[Asked]:
+    """Draw `n` questions of the card's set, about places that training never shows."""
+    r = random.Random(4)
+    told = [[facts(r, 3, ja=ja, held=True) for _ in range(3)] for _ in range(n)]
+    texts = [[passage(r, of_one, ja=ja) for of_one in three] for three in told]
+    wanted = [r.choice(three[i % 3]) for i, three in enumerate(told)]
+    return [
+        Asked(
+            fact=fact,
+            alone=fact.question,
+            right=with_context([three[i % 3]], fact.question, ja=ja),
+            among_three=with_context(three, fact.question, ja=ja),
+        )
+        for i, (three, fact) in enumerate(zip(texts, wanted))
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Denied:
+    """A capital that the model was told at tuning time, and a passage that says another."""
+
+    question: str
+    capital: str
+    false: str
+    message: str  # the question with the wrong passage
+
+
+def denied_capitals(n: int, *, ja: bool = False) -> list[Denied]:
+    """Draw `n` wrong passages of the card's set, each known capital in turn."""
+    r, drawn = random.Random(5), []
+    for i in range(n):
+        place, (place_ja, capital, capital_ja) = tuple(KNOWN.items())[i % len(KNOWN)]
+        x, form, false = place_ja if ja else place, FORMS[0], invented(r, ja=ja, held=True)
+        question = (form.question_ja if ja else form.question).format(x=x)
+        said = (form.fact_ja if ja else form.fact).format(x=x, v=false)
+        drawn.append(
+            Denied(
+                question=question,
+                capital=capital_ja if ja else capital,
+                false=false,
+                message=with_context([said], question, ja=ja),
+            )
+        )
+    return drawn
