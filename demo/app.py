@@ -9,25 +9,21 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import gradio as gr
-from fastapi import FastAPI, Form, Request
-from fastapi.responses import (
-    HTMLResponse,
-    JSONResponse,
-    PlainTextResponse,
-    RedirectResponse,
-    Response,
-)
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from backend.lab import Lab
 from demo import theme
 from demo.endpoints import add_endpoints
+from demo.follow import attach, class_bar, visibility
 from demo.gate import Gate
-from demo.identity import LANG, TEACHER, Identity
+from demo.identity import Identity
 from demo.links import Fields, restored
 from demo.sample_endpoints import add_sample_endpoints
-from demo.tabs import chat, decoding, diversity, generate, memory, start
-from demo.widgets.frame import header, status_json, teacher_page
-from demo.words import LANGS, Words, choose_lang, words
+from demo.tabs import chat, decoding, diversity, generate, memory, shots, start
+from demo.teacher import add_teacher_routes
+from demo.widgets.frame import header, status_json
+from demo.words import LANGS, Words, words
 
 # one line per tab: id, the course's section, its module
 TABS: tuple[tuple[str, str, Callable[[Lab, Identity, Words], Fields]], ...] = (
@@ -36,6 +32,7 @@ TABS: tuple[tuple[str, str, Callable[[Lab, Identity, Words], Fields]], ...] = (
     ("diversity", "1.1", diversity.build),
     ("decoding", "1.1", decoding.build),
     ("memory", "1.2", memory.build),
+    ("shots", "2.1", shots.build),
     ("chat", "2.2", chat.build),
 )
 LOAD_AFTER_S = 3.0
@@ -45,12 +42,15 @@ def build(lab: Lab, identity: Identity, words: Words) -> gr.Blocks:
     """Build the whole page in one language."""
     with gr.Blocks(title=words("app.title"), fill_width=True, analytics_enabled=False) as page:
         header(lab, words)
+        labels = {tab_id: f"{section} {words(f'{tab_id}.tab')}" for tab_id, section, _ in TABS}
+        class_bar(words, labels)
         fields: dict[str, Fields] = {}
+        items: list[gr.Tab] = []
         with gr.Tabs(selected="generate", elem_id="tabs") as tabs:
-            for tab_id, section, build_tab in TABS:
-                label = f"{section} {words(f'{tab_id}.tab')}"
-                with gr.Tab(label, id=tab_id, elem_id=f"tab-{tab_id}") as tab:
+            for tab_id, _, build_tab in TABS:
+                with gr.Tab(labels[tab_id], id=tab_id, elem_id=f"tab-{tab_id}") as tab:
                     fields[tab_id] = build_tab(lab, identity, words)
+                items.append(tab)
                 tab.select(
                     lambda tab_id=tab_id: lab.saw_tab(tab_id, words.lang),
                     api_visibility="private",
@@ -60,23 +60,23 @@ def build(lab: Lab, identity: Identity, words: Words) -> gr.Blocks:
         add_endpoints(lab, identity, words)
         add_sample_endpoints(lab, identity, words)
 
+        attach(page, lab, identity, words, tabs, items, fields)
         linked = [(t, name, c) for t, named in fields.items() for name, c in named.items()]
 
         def open_tab(request: gr.Request) -> list[object]:
             """Open the tab that the link names, with the link's settings."""
             asked = request.query_params
-            wish = asked.get("tab", "generate")
-            tab_id = wish if wish in fields else "generate"
+            tab_id = lab.classroom.opens(asked.get("tab", "generate"))
             lab.saw_tab(tab_id, words.lang)
             settings = (
                 restored(component, asked[name]) if t == tab_id and name in asked else gr.skip()
                 for t, name, component in linked
             )
-            return [gr.Tabs(selected=tab_id), *settings]
+            return [gr.Tabs(selected=tab_id), *visibility(lab), *settings]
 
         page.load(
             open_tab,
-            outputs=[tabs, *(component for _, _, component in linked)],
+            outputs=[tabs, *items, *(component for _, _, component in linked)],
             api_visibility="private",
             queue=False,
             show_progress="hidden",
@@ -100,7 +100,8 @@ def create_app(lab: Lab) -> FastAPI:
         timer.cancel()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    add_routes(app, lab, identity)
+    add_routes(app, lab)
+    add_teacher_routes(app, lab, identity)
     for lang in reversed(LANGS):  # the longer path first
         gr.mount_gradio_app(
             app,
@@ -120,8 +121,8 @@ def create_app(lab: Lab) -> FastAPI:
     return app
 
 
-def add_routes(app: FastAPI, lab: Lab, identity: Identity) -> None:
-    """Health, metrics, the frame's numbers, and the teacher's key."""
+def add_routes(app: FastAPI, lab: Lab) -> None:
+    """Health, metrics, and the frame's numbers."""
 
     @app.get("/livez")
     async def livez() -> PlainTextResponse:
@@ -144,30 +145,3 @@ def add_routes(app: FastAPI, lab: Lab, identity: Identity) -> None:
     async def status() -> JSONResponse:
         """The numbers of the page's frame, as JSON."""
         return JSONResponse(status_json(lab), headers={"Cache-Control": "no-store"})
-
-    @app.get("/teacher")
-    async def teacher(request: Request) -> HTMLResponse:
-        """The page on which the teacher enters the key."""
-        return HTMLResponse(teacher_page(reader(request, lab), known(request, identity), False))
-
-    @app.post("/teacher")
-    async def enter_key(request: Request, key: str = Form("")) -> Response:
-        """Check the key (form field `key`) and keep it in a cookie."""
-        cookie = identity.teacher_cookie(key)
-        if not cookie:
-            return HTMLResponse(teacher_page(reader(request, lab), False, True), 403)
-        response = RedirectResponse("/", 303)
-        response.set_cookie(TEACHER, cookie, httponly=True, samesite="strict")
-        return response
-
-
-def reader(request: Request, lab: Lab) -> Words:
-    """Return the strings in the language of who asks."""
-    accept = request.headers.get("accept-language", "")
-    asked, remembered = request.query_params.get("lang"), request.cookies.get(LANG)
-    return words(choose_lang(asked, remembered, accept, lab.settings.lang))
-
-
-def known(request: Request, identity: Identity) -> bool:
-    """True where the teacher asks."""
-    return identity.is_teacher(request.cookies, request.headers.get("host", ""))

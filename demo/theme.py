@@ -93,11 +93,22 @@ STYLES = (
     "diversity.css",
     "decoding.css",
     "memory.css",
+    "shots.css",
+    "chat.css",
+    "classroom.css",
 )
 CSS = "".join((ASSETS / name).read_text("utf-8") for name in STYLES)
 _SCRIPTS = "".join(
     f"<script>{(ASSETS / name).read_text('utf-8')}</script>"
-    for name in ("lab.js", "learn.js", "strip.js", "decoding.js", "words.js")
+    for name in (
+        "lab.js",
+        "learn.js",
+        "classroom.js",
+        "strip.js",
+        "decoding.js",
+        "words.js",
+        "shots.js",
+    )
 )
 
 
