@@ -87,7 +87,7 @@ class _Parser:
         value = self._product()
         while sign := self._take("+", "-"):
             other = self._product()
-            value = _held(value + other if sign == "+" else value - other)
+            value = held(value + other if sign == "+" else value - other)
         return value
 
     def _product(self) -> Fraction:
@@ -97,11 +97,11 @@ class _Parser:
             if sign != "*" and other == 0:
                 raise LabError("calculator_zero", "division by zero")
             if sign == "*":
-                value = _held(value * other)
+                value = held(value * other)
             elif sign == "/":
-                value = _held(value / other)
+                value = held(value / other)
             else:
-                value = _held(Fraction(value // other) if sign == "//" else value % other)
+                value = held(Fraction(value // other) if sign == "//" else value % other)
         return value
 
     def _signed(self) -> Fraction:
@@ -126,7 +126,7 @@ class _Parser:
         if not token or not (token[0].isdigit() or token[0] == "."):
             raise _not_understood(token)
         self._at += 1
-        return _held(Fraction(token.rstrip(".") if token[0] != "." else f"0{token}"))
+        return held(Fraction(token.rstrip(".") if token[0] != "." else f"0{token}"))
 
     def _deeper(self) -> None:
         self._depth += 1
@@ -149,7 +149,8 @@ def _not_understood(token: str) -> LabError:
     )
 
 
-def _held(value: Fraction) -> Fraction:
+def held(value: Fraction) -> Fraction:
+    """Return a number that is short enough. Raises LabError: calculator_large."""
     if max(value.numerator.bit_length(), value.denominator.bit_length()) > MOST_BITS:
         raise LabError(
             "calculator_large",
@@ -169,5 +170,5 @@ def _power(base: Fraction, exponent: Fraction) -> Fraction:
     # the longer of numerator and denominator grows by at least (bits - 1) with each factor
     bits = max(base.numerator.bit_length(), base.denominator.bit_length()) - 1
     if bits * abs(exponent) > MOST_BITS:
-        return _held(Fraction(1 << (MOST_BITS + 1)))
-    return _held(base ** int(exponent))
+        return held(Fraction(1 << (MOST_BITS + 1)))
+    return held(base ** int(exponent))
