@@ -22,6 +22,7 @@ window.lab = {
       at("model").textContent = words.away;
       return;
     }
+    this.follow(now);
     const state = now.state === "ready" ? "" : words[now.state] ?? now.state;
     const name = now.model ? `${now.model} · ${now.precision} · ${now.device}` : "";
     at("model").textContent = [name, state, now.state === "failed" ? now.detail : ""].filter(Boolean).join(" · ");

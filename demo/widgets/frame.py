@@ -1,4 +1,4 @@
-"""The frame of the page: name, model, memory, who waits, language; and the teacher's page."""
+"""The frame of the page: name, model, memory, who waits, language."""
 
 from html import escape
 
@@ -44,6 +44,7 @@ def status_json(lab: Lab) -> dict[str, object]:
     stats = lab.status()
     current = next((m for m in stats.models if m.model == stats.current), None)
     used, total = host_memory()
+    link = lab.classroom.link
     if current and current.device.startswith("cuda"):
         import torch
 
@@ -58,21 +59,6 @@ def status_json(lab: Lab) -> dict[str, object]:
         "used": used,
         "total": total,
         "waiting": stats.queue_depth,
+        "closed": lab.classroom.closed,
+        "link": link and {"id": link.id, "tab": link.tab},
     }
-
-
-def teacher_page(words: Words, is_teacher: bool, wrong: bool) -> str:
-    """Return the small page on which the teacher enters the key."""
-    state = "teacher.known" if is_teacher else "teacher.wrong" if wrong else "teacher.ask"
-    return (
-        f'<!doctype html><html lang="{words.lang}"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(words('teacher.title'))}</title>"
-        "<style>body{font:16px/1.7 system-ui,sans-serif;max-width:30rem;margin:3rem auto;"
-        "padding:0 1rem}input,button{font:inherit;padding:.4rem .8rem}</style>"
-        f"<h1>{escape(words('teacher.title'))}</h1><p>{escape(words(state))}</p>"
-        '<form method="post" action="/teacher">'
-        f'<label>{escape(words("teacher.key"))} <input name="key" type="password" required></label>'
-        f" <button>{escape(words('teacher.enter'))}</button></form>"
-        f'<p><a href="/">{escape(words("teacher.back"))}</a></p></html>'
-    )
