@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 import torch
 
+from backend.automaton import Automaton, constrained
 from backend.channel import Channel
 from backend.detokenizer import TextStream
 from backend.kv_cache import SlotCache, bucket
 from backend.models import LoadedModel
-from backend.sampling import FILTERS, RowParams, exponential_noise, warp
-from backend.types import Candidate, FinishReason, Request, TokenStep
+from backend.sampling import RowParams, as_candidates, exponential_noise, warp
+from backend.types import FinishReason, Request, TokenStep
 
 
 @dataclass(kw_only=True, eq=False)
@@ -28,6 +29,8 @@ class Ticket:
     ids: list[int]  # the prompt and the tokens already decided
     channel: Channel[TokenStep]
     submitted_s: float
+    automaton: Automaton | None = None  # of the request's constraint
+    state: int = 0  # where it begins
     admitted_s: float = 0.0
     step_times_s: list[float] = field(default_factory=list)
     output_tokens: int = 0
@@ -45,6 +48,7 @@ class Row:
     length: int  # positions in the cache
     last_id: int = 0
     new_tokens: int = 0
+    state: int = 0  # of the ticket's automaton
 
 
 class Batch:
@@ -102,7 +106,7 @@ class Batch:
                 self.cache.move(first, slot, n_ids)
             self._logits[slot] = logits[0]
             text = TextStream(self.loaded.vocabulary, ticket.ids[-1], params.stop)
-            row = Row(ticket=ticket, index=index, text=text, length=n_ids)
+            row = Row(ticket=ticket, index=index, text=text, length=n_ids, state=ticket.state)
             self.rows.append(row)
             ticket.rows.append(row)
         for slot in range(first, len(self.rows)):
@@ -147,6 +151,7 @@ class Batch:
         logprobs = logits.log_softmax(-1)
         n_candidates = max(row.ticket.request.params.num_alternatives for row in rows)
         best = logprobs.topk(min(n_candidates, logits.shape[1]))
+        logits = constrained(logits, [(row.ticket.automaton, row.state) for row in rows])
         scores, removed_by = warp(logits, self._params, best.indices)
         probs = scores.softmax(-1)
         tokens = self._draw(rows, logits, probs)
@@ -174,7 +179,9 @@ class Batch:
                 data=vocabulary.data(token_id),
                 logprob=logprob,
                 prob=prob,
-                alternatives=self._alternatives(found, row.ticket.request.params.num_alternatives),
+                alternatives=as_candidates(
+                    vocabulary.pieces, found, row.ticket.request.params.num_alternatives
+                ),
                 finish_reason=finish_reason,
             )
             steps.setdefault(row.ticket, []).append(step)
@@ -209,26 +216,14 @@ class Batch:
         row.new_tokens += 1
         if token_id in self.loaded.end_ids:
             return row.text.flush(), "stop"
+        if row.ticket.automaton:
+            row.state = row.ticket.automaton.after(row.state, token_id)
         text = row.text.push(token_id)
         if row.text.stopped:
             return text, "stop"
         if row.new_tokens == row.ticket.request.params.max_new_tokens:
             return text + row.text.flush(), "length"
         return text, None
-
-    def _alternatives(
-        self, found: tuple[list[int], list[float], list[float], list[int]], n: int
-    ) -> tuple[Candidate, ...]:
-        return tuple(
-            Candidate(
-                token_id=token_id,
-                text=self.loaded.vocabulary.pieces[token_id],
-                logprob=logprob,
-                prob=prob,
-                removed_by=FILTERS[filter_number - 1] if filter_number else "",
-            )
-            for token_id, logprob, prob, filter_number in list(zip(*found))[:n]
-        )
 
     def _decode(self, rows: list[Row]) -> None:
         """Run the model on each row's last token; every row writes at its own length."""

@@ -27,7 +27,7 @@ Item = TypeVar("Item")
 class LocalEngine:
     """Models in this process. Safe from many threads."""
 
-    capabilities = frozenset({"seed", "logprobs", "alternatives", "score", "jobs"})
+    capabilities = frozenset({"seed", "logprobs", "alternatives", "score", "jobs", "constraint"})
 
     def __init__(
         self,
@@ -180,14 +180,19 @@ class LocalEngine:
     def ticket(self, request: Request, *, update_s: float) -> "Ticket":
         """Tokenize and check a request against its model; not yet submitted. Raises LabError."""
         from backend.admission import admissible_ids
+        from backend.automaton import begun
         from backend.batch import Ticket
         from backend.channel import Channel
 
         loaded = self.model(request.model)
+        ids = admissible_ids(request, loaded)
+        automaton, state = begun(request, loaded)
         return Ticket(
             request=request,
             loaded=loaded,
-            ids=admissible_ids(request, loaded),
+            ids=ids,
+            automaton=automaton,
+            state=state,
             channel=Channel(limit=128 * request.params.num_return_sequences, update_s=update_s),
             submitted_s=time.monotonic(),
         )

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from backend.errors import LabError
-from backend.types import Filter, SamplingParams, Stage
+from backend.types import Candidate, Filter, RemovedBy, SamplingParams, Stage
 
 REMOVED = float("-inf")
 STEPS: tuple[str, ...] = (
@@ -85,6 +85,7 @@ REMOVES: Mapping[Filter, Removes] = {  # in transformers' order
     "epsilon_cutoff": below_epsilon,
 }
 FILTERS: tuple[Filter, ...] = tuple(REMOVES)
+REMOVERS: tuple[RemovedBy, ...] = ("", *FILTERS, "constraint")
 
 
 def active(name: Filter, params: SamplingParams, vocab: int) -> float | None:
@@ -127,13 +128,14 @@ class RowParams:
 def warp(
     logits: torch.Tensor, params: RowParams, candidates: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Apply temperature and filters to (rows, vocab) fp32 logits.
+    """Apply temperature and filters to (rows, vocab) fp32 logits, -inf where a constraint forbids.
 
-    Returns the scores, -inf where removed, and for `candidates` (rows, n) of token ids the number
-    of the filter that removed each: 0 for none, else 1 + its index in FILTERS.
+    Returns the scores, -inf where removed, and for `candidates` (rows, n) of token ids what removed
+    each, as an index in REMOVERS.
     """
     scores = logits / params.temperature
-    removed_by = torch.zeros_like(candidates)
+    forbidden = logits.gather(1, candidates).isinf()
+    removed_by = forbidden.long() * REMOVERS.index("constraint")
     for number, name in enumerate(FILTERS, start=1):
         rows, values = params.filters[name]
         if not len(rows):
@@ -145,6 +147,22 @@ def warp(
         gone = scores.gather(1, candidates).isinf() & (removed_by == 0)
         removed_by[gone] = number
     return scores, removed_by
+
+
+def as_candidates(
+    pieces: Sequence[str], found: tuple[list[int], list[float], list[float], list[int]], n: int
+) -> tuple[Candidate, ...]:
+    """Return the first `n` of (ids, logprobs, probs, indices in REMOVERS) as candidates."""
+    return tuple(
+        Candidate(
+            token_id=token_id,
+            text=pieces[token_id],
+            logprob=logprob,
+            prob=prob,
+            removed_by=REMOVERS[remover],
+        )
+        for token_id, logprob, prob, remover in list(zip(*found))[:n]
+    )
 
 
 def exponential_noise(rows: int, vocab: int, generator: torch.Generator) -> torch.Tensor:

@@ -12,6 +12,7 @@ FinishReason = Literal["stop", "length", "cancelled", "error"]
 Outcome = Literal["ok", "cancelled", "disconnected", "rejected", "oom", "error", "timeout"]
 ToolOutcome = Literal["ok", "bad_json", "unknown_tool", "bad_arguments", "failed"]
 Filter = Literal["top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff"]
+RemovedBy = Filter | Literal["constraint", ""]
 Message = Mapping[str, str]  # {"role": "system" | "user" | "assistant" | "tool", "content": text}
 Schema = Mapping[str, object]  # of a tool, as transformers.utils.get_json_schema writes it
 MAX_SEED = 2**32 - 1
@@ -106,6 +107,17 @@ class SamplingParams:
         object.__setattr__(self, name, int(value) if whole else float(value))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Constraint:
+    """What a generated text must match as a whole, but for one blank before it.
+
+    Made by `choice`, `regex` and `json_schema` of backend.constraint.
+    """
+
+    kind: Literal["choice", "regex", "json"]
+    pattern: str  # a regular expression, in Rust's syntax
+
+
 @dataclass(frozen=True)
 class Request:
     """One prompt to continue.
@@ -114,12 +126,14 @@ class Request:
     messages through the model's chat template with the generation prompt added.
     `model` empty: the loaded one. `prefix_ids`: tokens already decided, continued from. `tools`:
     what the chat template lists; a message of role "tool" is for a request that has them.
+    `constraint`: the only texts that may come; it acts before temperature and filters.
     """
 
     prompt: str | Sequence[Message]
     params: SamplingParams
     model: str = field(default="", kw_only=True)
     prefix_ids: tuple[int, ...] = field(default=(), kw_only=True)
+    constraint: Constraint | None = field(default=None, kw_only=True)
     person: str = field(default="", kw_only=True)
     operation: str = field(default="complete", kw_only=True)
     tools: tuple[Schema, ...] = field(default=(), kw_only=True)
@@ -129,14 +143,14 @@ class Request:
 class Candidate:
     """A token the model could have chosen: raw probability exp(logprob), `prob` after the filters.
 
-    `removed_by` names the filter that took it out, empty where it stayed.
+    `removed_by` names the filter (or the constraint) that took it out, empty where it stayed.
     """
 
     token_id: int
     text: str
     logprob: float
     prob: float
-    removed_by: Filter | Literal[""]
+    removed_by: RemovedBy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

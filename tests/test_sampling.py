@@ -13,7 +13,7 @@ from transformers.generation.logits_process import (
     TypicalLogitsWarper,
 )
 
-from backend.sampling import FILTERS, RowParams, exponential_noise, warp
+from backend.sampling import REMOVERS, RowParams, exponential_noise, warp
 from backend.types import SamplingParams
 
 VOCAB = 500
@@ -67,7 +67,7 @@ def test_removed_by_names_the_first_filter_that_removed() -> None:
     row = SamplingParams(do_sample=True, top_k=5, top_p=0.8)
     params = RowParams.of([row], vocab=10, device=p.device)
     _, removed_by = warp(p.log(), params, torch.arange(10)[None])
-    names = [FILTERS[n - 1] if n else "" for n in removed_by[0].tolist()]
+    names = [REMOVERS[n] for n in removed_by[0].tolist()]
     # the course's ten words: k 5 and then p .8 on the renormalised rest keeps four (errata 16)
     assert names == [""] * 4 + ["top_p"] + ["top_k"] * 5
 

@@ -1,0 +1,70 @@
+"""A regular expression over a vocabulary's bytes, as a graph of tokens; a process of its own.
+
+Willard and Louf (2023), by outlines_core. Its building cannot be interrupted and a pattern can ask
+for any memory, so whoever reads ends this process. In: a pickle of (pattern, table of bytes -> ids,
+an id for the end, most bytes of memory); out: a pickle of `Graph`, or of what was wrong as a str.
+"""
+
+import pickle
+import sys
+from array import array
+
+MOST_EDGES = 4_000_000
+
+# first state, its number; per state: does a text end here; where its edges begin; per edge: its
+# token and the state after it
+Graph = tuple[int, list[bool], array, array, array]
+
+
+def graph(pattern: str, table: dict[bytes, list[int]], end_id: int) -> Graph:
+    """Return the tokens that may follow in each state, without what can never come to an end."""
+    from outlines_core import Index, Vocabulary
+
+    index = Index(pattern, Vocabulary(end_id, table))
+    edges = index.get_transitions()
+    if sum(map(len, edges.values())) > MOST_EDGES:
+        raise MemoryError
+    finals = set(index.get_final_states())
+    before: dict[int, set[int]] = {}
+    for state, after in edges.items():
+        for token_id, target in after.items():
+            if token_id != end_id:
+                before.setdefault(target, set()).add(state)
+    alive, waiting = set(finals), list(finals)
+    while waiting:
+        found = before.get(waiting.pop(), set()) - alive
+        alive |= found
+        waiting += found
+    first = index.get_initial_state()
+    if first not in alive:
+        raise ValueError("nothing matches")
+    order = sorted(alive)
+    number = {state: i for i, state in enumerate(order)}
+    starts, tokens, targets = array("q", [0]), array("i"), array("i")
+    for state in order:
+        for token_id, target in sorted(edges.get(state, {}).items()):
+            if token_id != end_id and target in alive:
+                tokens.append(token_id)
+                targets.append(number[target])
+        starts.append(len(tokens))
+    return number[first], [state in finals for state in order], starts, tokens, targets
+
+
+def main() -> None:
+    """Read, limit the memory, build, write."""
+    pattern, table, end_id, most_bytes = pickle.load(sys.stdin.buffer)
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
+    except (ImportError, ValueError, OSError):
+        pass  # Windows and macOS: the time limit alone holds
+    try:
+        answer: Graph | str = graph(pattern, table, end_id)
+    except ValueError as error:
+        answer = str(error)
+    pickle.dump(answer, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    main()
