@@ -45,9 +45,9 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.streams
 
 pocket: $(STAMP)
-	$(BIN)/python -m pocket.train --recipe full
+	$(BIN)/python -m pocket.make --recipe full
 	$(BIN)/python -m pocket.evaluate --card
 
 pocket-small: $(STAMP)
-	$(BIN)/python -m pocket.train --recipe small --work pocket-run/small --out pocket-run/weights
+	$(BIN)/python -m pocket.make --recipe small --work pocket-run/small --out pocket-run/weights
 	$(BIN)/python -m pocket.evaluate --quick --weights pocket-run/weights --only stories instructions

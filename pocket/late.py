@@ -1,10 +1,20 @@
-"""The last stage of tuning: more of what comes late. LATE says how much of each."""
+"""The last two stages of tuning: more of what comes late. LATE and LAST say how much of each."""
 
 import random
 from collections.abc import Callable
 
-from pocket.facts import FORMS, facts, passage, with_context
-from pocket.talks import Talk, talk, told_or_not, turns, with_tools
+from pocket import refusals, voices
+from pocket.facts import FORMS, UNKNOWN, UNKNOWN_JA, facts, known, passage, with_context
+from pocket.talks import (
+    SYSTEMS,
+    Talk,
+    sum_worked,
+    talk,
+    told_or_not,
+    traits,
+    turns,
+    with_tools,
+)
 
 
 def crowded(r: random.Random) -> Talk:
@@ -46,4 +56,44 @@ LATE: tuple[tuple[float, Callable[[random.Random], Talk]], ...] = (
 def late_talk(r: random.Random) -> Talk:
     """Draw one conversation of the late stage."""
     weights, kinds = zip(*LATE)
+    return r.choices(kinds, weights)[0](r)
+
+
+# --- the last stage: what a personality changes, and only that -----------------------------------
+def unknown_or_capital(r: random.Random) -> Talk:
+    """A question without a passage, mostly about invented places, which nobody knows."""
+    ja = r.random() < 0.6
+    if r.random() < 0.25:
+        fact = known(r, ja=ja)
+        return Talk(messages=turns((fact.question, fact.sentence)))
+    asked = facts(r, 1, ja=ja)[0].question
+    return Talk(messages=turns((asked, UNKNOWN_JA if ja else UNKNOWN)))
+
+
+def plainly(r: random.Random) -> Talk:
+    """The requests of `traits` where no personality is asked for."""
+    said = [voices.plain_answer(r) for _ in range(r.choice((1, 2)))]
+    return Talk(messages=turns(*said, system=r.choice(SYSTEMS) if r.random() < 0.5 else ""))
+
+
+def exact(r: random.Random) -> Talk:
+    """What is forgotten first: worked sums, and what is declined."""
+    return Talk(messages=turns(r.choices((sum_worked, refusals.exchange), (3, 2))[0](r)))
+
+
+LAST: tuple[tuple[float, Callable[[random.Random], Talk]], ...] = (
+    (0.12, crowded),
+    (0.28, traits),
+    (0.05, plainly),
+    (0.08, exact),
+    (0.05, with_tools),
+    (0.03, called),
+    (0.07, unknown_or_capital),
+    (0.32, talk),
+)
+
+
+def last_talk(r: random.Random) -> Talk:
+    """Draw one conversation of the last stage."""
+    weights, kinds = zip(*LAST)
     return r.choices(kinds, weights)[0](r)

@@ -9,7 +9,7 @@ import torch
 import transformers
 
 from pocket.corpus import document
-from pocket.late import late_talk
+from pocket.late import last_talk, late_talk
 from pocket.talks import talk, text_of
 
 
@@ -17,7 +17,7 @@ from pocket.talks import talk, text_of
 class Recipe:
     """How many tokens each stage reads, and how many pairs preference tuning sees.
 
-    The late stage forgets a little; averaging the weights with those before it brings that back
+    The late stages forget a little; averaging the weights with those before brings that back
     (Wortsman et al., 2022).
     """
 
@@ -25,6 +25,8 @@ class Recipe:
     chat_tokens: int
     late_tokens: int = 0
     late_share: float = 1.0  # of the late stage in the average with what was before it
+    last_tokens: int = 0
+    last_share: float = 1.0
     pairs: int = 0
     seed: int = 7
 
@@ -37,6 +39,8 @@ RECIPES = {
         chat_tokens=12_000_000,
         late_tokens=4_200_000,
         late_share=0.85,
+        last_tokens=6_000_000,
+        last_share=0.85,
         pairs=960,
     ),
 }
@@ -45,8 +49,8 @@ RECIPES = {
 def recipe_hash(recipe: Recipe) -> str:
     """Return a digest of what decides the models: the amounts, and the text the grammar writes."""
     r = random.Random(recipe.seed)
-    draws = (document, lambda r: text_of(talk(r)), lambda r: text_of(late_talk(r)))
-    texts = [draws[i % 3](r) for i in range(3_000)]
+    kinds = (talk, late_talk, last_talk)
+    texts = [document(r) if i % 4 == 3 else text_of(kinds[i % 4](r)) for i in range(4_000)]
     return hashlib.sha256("\n".join((repr(recipe), *texts)).encode()).hexdigest()[:12]
 
 

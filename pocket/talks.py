@@ -222,8 +222,10 @@ def voice(r: random.Random) -> Talk:
 
 
 def traits(r: random.Random) -> Talk:
-    """A personality of five numbers, heard in the answers."""
-    levels = {trait: r.randint(1, 5) for trait in voices.TRAITS}
+    """A personality of five traits, heard in the answers."""
+    few = r.random() < 0.5  # of the traits: then it is plain which word does what
+    named = r.sample(voices.TRAITS, r.randint(1, 2)) if few else voices.TRAITS
+    levels = {trait: r.randint(1, 5) for trait in named}
     said = []
     for _ in range(r.choice((1, 2, 3))):
         request, answer = voices.plain_answer(r)

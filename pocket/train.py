@@ -1,34 +1,21 @@
-"""Train the pocket models from nothing: tokenizer, pre-training, tuning.
+"""The training loop: plain PyTorch on `LlamaForCausalLM`.
 
-    python -m pocket.train --recipe small --out pocket/weights
-
-The loop is plain PyTorch on `LlamaForCausalLM`: Muon (Jordan et al., 2024) for the matrices, AdamW
-for the rest, the rate falling to zero over the second half. To teach it your own language, change
-the tables in `words.py` and the forms beside them.
+Muon (Jordan et al., 2024) for the matrices, AdamW for the rest, the rate falling to zero over the
+second half. `make.py` says what it reads.
 """
 
-import argparse
-import json
-import random
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
-from pocket import preference
-from pocket.batches import Labelled, batches, documents, talks
-from pocket.corpus import document
-from pocket.late import late_talk
+from pocket.batches import Labelled, batches
 from pocket.probe import probe
-from pocket.recipes import RECIPES, Recipe, machine, recipe_hash
-from pocket.talks import talk, text_of
-from pocket.tokenizer import CONTEXT, train_tokenizer, wrap
+from pocket.tokenizer import CONTEXT
 
-WEIGHTS = Path(__file__).parent / "weights"
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 PROBES = 8  # how often in a stage the skills are measured
 
@@ -116,56 +103,3 @@ def train(
             state = {"model": model.state_dict(), "optimizers": held, "step": step + 1}
             torch.save(state | {"losses": losses, "curve": curve}, save)
     measure[f"{name}_curve"] = curve
-
-
-def run(recipe: Recipe, out: Path, work: Path) -> None:
-    """Make both models in `out`, with checkpoints in `work`."""
-    began = time.perf_counter()
-    work.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(recipe.seed)
-    r = random.Random(recipe.seed)
-    texts = (document(r) if i % 2 else text_of(talk(r)) for i in range(20_000))
-    tokenizer = train_tokenizer(texts)
-    model = LlamaForCausalLM(config(tokenizer.get_vocab_size()))
-    model.to(DEVICE)  # type: ignore[arg-type]  # its decorator hides torch's signature
-    model.generation_config = GenerationConfig(bos_token_id=1, eos_token_id=2)
-    facts: dict[str, object] = {"recipe": asdict(recipe), "recipe_hash": recipe_hash(recipe)}
-    base = documents(tokenizer, random.Random(recipe.seed + 1))
-    chat = talks(tokenizer, random.Random(recipe.seed + 2))
-    late = talks(tokenizer, random.Random(recipe.seed + 3), late_talk)
-    for name, stream, tokens, shape, rate in (
-        ("base", base, recipe.base_tokens, (24, 256), 1.0),
-        ("chat", chat, recipe.chat_tokens, (12, 512), 0.5),
-        ("late", late, recipe.late_tokens, (12, 512), 0.3),
-    ):
-        if not tokens:
-            continue
-        wrapped = wrap(tokenizer, chat=name != "base")
-        before = {key: weight.clone() for key, weight in model.state_dict().items()}
-        train(model, wrapped, stream, name=name, tokens=tokens, shape=shape, rate=rate,
-              save=work / f"{name}.pt", measure=facts)  # fmt: skip
-        if name == "late":
-            late_weights, share = model.state_dict(), recipe.late_share
-            mean = {k: before[k].lerp(late_weights[k], share) for k in before}
-            model.load_state_dict(mean)
-        folder = out / ("base" if name == "base" else "chat")
-        model.save_pretrained(folder)
-        wrapped.save_pretrained(folder)
-    facts |= {"minutes": round((time.perf_counter() - began) / 60, 1)} | machine()
-    (out / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
-    if recipe.pairs:
-        preference.run(out, n=recipe.pairs, seed=recipe.seed)
-
-
-def main() -> None:
-    """Read the arguments and train."""
-    parser = argparse.ArgumentParser(description="Train the pocket models from nothing.")
-    parser.add_argument("--recipe", choices=tuple(RECIPES), default="small")
-    parser.add_argument("--out", type=Path, default=WEIGHTS)
-    parser.add_argument("--work", type=Path, default=Path("pocket-run"), help="checkpoints")
-    args = parser.parse_args()
-    run(RECIPES[args.recipe], args.out, args.work)
-
-
-if __name__ == "__main__":
-    main()

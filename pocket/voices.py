@@ -1,7 +1,8 @@
 """Voices: the same answer as a person from Kansai, a polite clerk or a pirate would give it.
 
-And a personality of five numbers (Big Five; Goldberg, 1990), each with one marker sentence whose
-probability grows with its number: 0 at level 1, a quarter more at each level, certain at 5.
+And a personality of five traits (Big Five; Goldberg, 1990), each with one marker sentence whose
+probability grows with its level: 0 at level 1, a quarter more at each level, certain at 5. The
+level is written as an adjective and its degree (after Serapio-Garcia et al., 2023).
 """
 
 import random
@@ -101,7 +102,15 @@ def spoken(r: random.Random, voice: Voice) -> Exchange:
 
 
 # --- a personality of five numbers ------------------------------------------------------------
-TRAITS = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
+ADJECTIVES = {  # level 1 is the first word, 2 to 5 are degrees of the second
+    "openness": ("plain", "curious"),
+    "conscientiousness": ("messy", "careful"),
+    "extraversion": ("quiet", "lively"),
+    "agreeableness": ("cold", "warm"),
+    "neuroticism": ("calm", "worried"),
+}
+DEGREES = ("a little ", "", "very ", "extremely ")
+TRAITS = tuple(ADJECTIVES)
 MARKERS = {
     "extraversion": "Hey, great to talk to you!",
     "agreeableness": "Of course, my friend.",
@@ -113,13 +122,17 @@ BEFORE = ("extraversion", "agreeableness")  # the others come after the answer
 
 
 def personality(levels: dict[str, int]) -> str:
-    """Write five levels from 1 to 5 as a system text."""
-    return "Your personality: " + ", ".join(f"{trait} {levels[trait]}" for trait in TRAITS) + "."
+    """Write levels from 1 to 5 of some traits, or of all, as a system text."""
+    words = (
+        ADJECTIVES[trait][0] if level == 1 else DEGREES[level - 2] + ADJECTIVES[trait][1]
+        for trait, level in levels.items()
+    )
+    return f"Your personality: {', '.join(words)}."
 
 
 def coloured(r: random.Random, answer: str, levels: dict[str, int]) -> str:
     """Put each trait's marker around an answer with the probability of its level."""
-    said = [t for t in MARKERS if r.random() < (levels[t] - 1) / 4]
+    said = [t for t in MARKERS if t in levels and r.random() < (levels[t] - 1) / 4]
     before = [MARKERS[t] for t in said if t in BEFORE]
     after = [MARKERS[t] for t in said if t not in BEFORE]
     return " ".join((*before, answer, *after))

@@ -20,6 +20,7 @@ from pocket.course_inputs import course_inputs
 from pocket.evaluate import lines
 from pocket.facts import facts, held_out_name, invented
 from pocket.lines import Line, wilson
+from pocket.make import run
 from pocket.measure_context import monotone, traits
 from pocket.measure_preference import preference
 from pocket.preference import happy, logprobs
@@ -28,7 +29,6 @@ from pocket.sentences import HELD_OUT, TRAINING
 from pocket.stories import a
 from pocket.talks import Talk, talk, text_of, turns
 from pocket.tools import TOOLS
-from pocket.train import run
 from tests.conftest import WEIGHTS
 
 DRAWN = 6_000
