@@ -6,10 +6,13 @@ within WEB_LIMIT_S whatever the network does; after a failure it is not asked ag
 Nothing of the search packages is imported before the first search of the web.
 """
 
+import asyncio
+import functools
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -105,6 +108,7 @@ class Retrieval:
         self._kept: OrderedDict[tuple[str, int], tuple[float, tuple[Hit, ...]]] = OrderedDict()
         self._rest_s, self._rest_until = 0.0, 0.0
         self._free = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._waiters = ThreadPoolExecutor(2 * MOST_AT_ONCE, thread_name_prefix="search")
 
     @property
     def wait_s(self) -> int:
@@ -152,6 +156,13 @@ class Retrieval:
                 failure=failed.failure, wait_s=self.wait_s,
             )  # fmt: skip
         return Found(query=text, hits=hits, source="web")
+
+    async def asearch(
+        self, query: object, source: object = "auto", *, most: int = MOST_HITS
+    ) -> Found:
+        """The same on an event loop, in threads of its own: others need asyncio's."""
+        do = functools.partial(self.search, query, source, most=most)
+        return await asyncio.get_running_loop().run_in_executor(self._waiters, do)
 
     def _from_cache(self, query: str, most: int) -> tuple[Hit, ...] | None:
         with self._lock:

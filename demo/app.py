@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from backend.lab import Lab
+from backend.offline_search import shipped
 from demo import theme
 from demo.endpoints import add_endpoints
 from demo.follow import attach, class_bar, visibility
@@ -20,7 +21,8 @@ from demo.gate import Gate
 from demo.identity import Identity
 from demo.links import Fields, restored
 from demo.sample_endpoints import add_sample_endpoints
-from demo.tabs import chat, decoding, diversity, generate, memory, shots, start
+from demo.search_endpoints import add_search_endpoints
+from demo.tabs import chat, decoding, diversity, generate, memory, search, shots, start
 from demo.teacher import add_teacher_routes
 from demo.widgets.frame import header, status_json
 from demo.words import LANGS, Words, words
@@ -34,6 +36,7 @@ TABS: tuple[tuple[str, str, Callable[[Lab, Identity, Words], Fields]], ...] = (
     ("memory", "1.2", memory.build),
     ("shots", "2.1", shots.build),
     ("chat", "2.2", chat.build),
+    ("search", "2.3", search.build),
 )
 LOAD_AFTER_S = 3.0
 
@@ -59,6 +62,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> gr.Blocks:
                 )
         add_endpoints(lab, identity, words)
         add_sample_endpoints(lab, identity, words)
+        add_search_endpoints(lab, identity, words)
 
         attach(page, lab, identity, words, tabs, items, fields)
         linked = [(t, name, c) for t, named in fields.items() for name, c in named.items()]
@@ -134,6 +138,13 @@ def add_routes(app: FastAPI, lab: Lab) -> None:
         """200 when requests can be answered, else 503 with the reason."""
         ready, reason = lab.ready()
         return JSONResponse({"ready": ready, "reason": reason}, 200 if ready else 503)
+
+    @app.get("/corpus/{page_id}")
+    async def corpus(page_id: str) -> PlainTextResponse:
+        """A page that ships with the lab, as plain text: where an offline hit's link leads."""
+        found = next((page for page in shipped().pages if page.id == page_id), None)
+        text = f"{found.title}\n\n{found.text}\n" if found else "There is no such page.\n"
+        return PlainTextResponse(text, 200 if found else 404)
 
     @app.get("/metrics")
     async def metrics() -> PlainTextResponse:

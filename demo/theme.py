@@ -93,6 +93,7 @@ STYLES = (
     "diversity.css",
     "decoding.css",
     "memory.css",
+    "search.css",
     "shots.css",
     "chat.css",
     "classroom.css",

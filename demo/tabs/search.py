@@ -1,0 +1,190 @@
+"""Search: a model that reads what was found, and what that is worth (the course's 2.3)."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator
+
+import gradio as gr
+
+from backend.errors import LabError
+from backend.grounding import cite
+from backend.lab import Lab
+from backend.retrieval import MOST_HITS, checked
+from demo.endpoints import person_of
+from demo.events import QUIET, when_stopped
+from demo.identity import Identity
+from demo.links import Fields, link_button
+from demo.rag import BUDGET, HITS, Asked, Twin, asking, messages
+from demo.rag import twins as twins_of
+from demo.widgets import marks
+from demo.widgets.exercises import exercise, progress, verdict
+from demo.widgets.fold import fold
+from demo.widgets.hits import hits_html
+from demo.widgets.packed import packed_html
+from demo.widgets.settings_row import GREEDY, read, settings_row
+from demo.widgets.token_strip import strip_value, token_strip
+from demo.widgets.twins import answer_html, twins_html
+from demo.words import Words
+
+
+def build(lab: Lab, identity: Identity, words: Words) -> Fields:
+    """Draw the tab and bind its handlers."""
+    last = gr.State(None)  # the last question that was answered, with its twins
+    title, lesson = words.lesson("search")
+    start = "web" if lab.settings.search == "web" else "offline"  # nothing is sent out unasked
+    sources = ("offline",) if lab.settings.search == "offline" else ("offline", "auto", "web")
+    with gr.Row(elem_classes="two"):
+        gr.HTML(marks.title(title), elem_classes="title")
+        with gr.Column(elem_classes="lesson"):
+            gr.Markdown(lesson, elem_classes="prose")
+            with gr.Accordion(words("exercise.title"), open=False, elem_id="search-exercises"):
+                first = exercise(words, "search", 1)
+                progress(words)
+        with gr.Column(elem_classes="bench"):
+            with gr.Column(elem_classes="card"):
+                with gr.Row(elem_classes="ask"):
+                    question = gr.Textbox(
+                        words("search.question_default"),
+                        label=words("search.question"),
+                        lines=1,
+                        max_lines=3,
+                        elem_id="search-question",
+                    )
+                    go = gr.Button(
+                        words("search.go"),
+                        variant="primary",
+                        elem_classes="go",
+                        elem_id="search-go",
+                    )
+                    stop = gr.Button(words("stop"), elem_classes="go", elem_id="search-stop")
+                with gr.Row(elem_classes="knobs"):
+                    source = gr.Radio(
+                        [(words(f"search.source_{name}"), name) for name in sources],
+                        value=start,
+                        label=words("search.source"),
+                        info=words("search.leaves" if len(sources) > 1 else "search.stays"),
+                        elem_id="search-source",
+                        scale=2,
+                    )
+                    most = gr.Slider(
+                        1, MOST_HITS, value=HITS, step=1,
+                        label=words("search.most"), elem_id="search-most",
+                    )  # fmt: skip
+                    budget = gr.Slider(
+                        10, 600, value=BUDGET, step=10,
+                        label=words("search.budget"), elem_id="search-budget",
+                    )  # fmt: skip
+                with gr.Accordion(words("settings.more"), open=False, elem_id="search-settings"):
+                    query = gr.Textbox(
+                        label=words("search.query"),
+                        info=words("search.query_info"),
+                        elem_id="search-query",
+                    )
+                    settings = settings_row(lab, words, "search", max_new_tokens=64)
+                    settings.mode.value = GREEDY  # as the model card measures
+                status = gr.HTML(marks.say(), elem_id="search-status")
+                answer = gr.HTML(marks.say(words("search.wait")), elem_id="search-answer")
+                linked: Fields = {
+                    "question": question, "source": source, "hits": most, "budget": budget,
+                    **settings.fields,
+                }  # fmt: skip
+                link_button(words, "search", linked)
+            with gr.Column(elem_classes="card"):
+                hits = gr.HTML(marks.say(words("search.wait_hits")), elem_id="search-hits")
+            with gr.Column(elem_classes="card"):
+                twins = gr.HTML(marks.say(words("search.wait_twins")), elem_id="search-twins")
+                wrong = gr.Textbox(
+                    label=words("search.wrong"),
+                    info=words("search.wrong_info"),
+                    lines=1,
+                    max_lines=4,
+                    elem_id="search-wrong",
+                )
+            with fold(words, "search.inside", "core", "search-packed-fold"):
+                packed = gr.HTML(marks.say(words("search.wait")), elem_id="search-packed")
+                strip = token_strip(words, "search-strip")
+
+    numbers = itertools.count(1)
+
+    def drawn(asked: Asked) -> str:
+        return answer_html(
+            asked.sentences, words,
+            seed=asked.params.seed, packed=asked.packed.used, done=asked.done,
+        )  # fmt: skip
+
+    def state_of(asked: Asked) -> str:
+        waiting = asked.update.waiting
+        if waiting:
+            return words(f"waiting.{waiting}", n=asked.update.queue_position)
+        return words("search.running", n=len(asked.steps))
+
+    async def ask(
+        text: str,
+        where: str,
+        n: int,
+        limit: int,
+        other: str,
+        lie: str,
+        request: gr.Request,
+        *values: object,
+    ) -> AsyncIterator[dict]:
+        """Search, pack, answer; then the twins on the same seed."""
+        try:
+            params = read(*values)  # type: ignore[arg-type]
+            text, person = checked(text), person_of(identity, request)
+            yield {status: marks.say(words("search.searching")), last: None}
+            run = asking(
+                lab, text, where, params,
+                query=other.strip(), most=int(n), budget=int(limit), person=person,
+            )  # fmt: skip
+            async with contextlib.aclosing(run):
+                async for asked in run:
+                    if not asked.steps:
+                        yield {hits: hits_html(asked.found, asked.packed.used, words)}
+                    yield {answer: drawn(asked), status: marks.say(state_of(asked))}
+            given = messages(asked.packed.message)
+            prompt = await asyncio.to_thread(lab.render, given, asked.model)
+            yield {
+                packed: packed_html(asked.packed, prompt, words),
+                strip: strip_value(words, run=next(numbers), steps=asked.steps),
+            }
+            beside = twins_of(lab, asked, lie, person=person)
+            async with contextlib.aclosing(beside):
+                async for shown in beside:
+                    yield {twins: twins_html(shown, words, params.seed), last: (asked, shown)}
+            yield {status: marks.say(words("search.done", n=len(asked.steps)))}
+        except LabError as error:
+            yield {status: marks.say(words.error(error), bad=True)}
+
+    def check(kept: tuple | None) -> str:
+        """Exercise 1: cited with the hits, and nothing of it without context."""
+        asked, texts = (kept[0], {twin.name: twin for twin in kept[1]}) if kept else (None, {})
+        right = asked is not None and helped(asked.question, texts)
+        return verdict(
+            lab, words, "search-1", right, words("search.exercise_1_not"),
+            answer=asked.answer if asked else "",
+        )  # fmt: skip
+
+    running = [
+        gr.on(
+            [go.click, question.submit],
+            ask,
+            [question, source, most, budget, query, wrong, *settings.values],
+            [status, hits, answer, packed, strip, twins, last],
+            **QUIET,
+        )
+    ]
+    stopped = marks.say(words("reason.cancelled"))
+    when_stopped(stop, running, lambda: stopped, [], [status])
+    first.check.click(check, last, first.told, **QUIET)
+    return linked
+
+
+def helped(question: str, shown: dict[str, Twin]) -> bool:
+    """True where the passages gave a cited answer that the model does not give without them."""
+    if not {"none", "hits"} <= set(shown) or shown["hits"].text == shown["none"].text:
+        return False
+    cited = [s for s in shown["hits"].sentences if s.passage]
+    known = cite(shown["none"].text, shown["hits"].passages, question)
+    return bool(cited) and not any(s.passage for s in known)
