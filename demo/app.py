@@ -22,7 +22,7 @@ from demo.identity import Identity
 from demo.links import Fields, restored
 from demo.sample_endpoints import add_sample_endpoints
 from demo.search_endpoints import add_search_endpoints
-from demo.tabs import chat, decoding, diversity, generate, memory, search, shots, start
+from demo.tabs import chat, decoding, diversity, generate, memory, prompt, search, shots, start
 from demo.teacher import add_teacher_routes
 from demo.widgets.frame import header, status_json
 from demo.words import LANGS, Words, words
@@ -34,6 +34,7 @@ TABS: tuple[tuple[str, str, Callable[[Lab, Identity, Words], Fields]], ...] = (
     ("diversity", "1.1", diversity.build),
     ("decoding", "1.1", decoding.build),
     ("memory", "1.2", memory.build),
+    ("prompt", "2", prompt.build),
     ("shots", "2.1", shots.build),
     ("chat", "2.2", chat.build),
     ("search", "2.3", search.build),

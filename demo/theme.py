@@ -1,8 +1,11 @@
 """One theme of our own: the mock's colours, system fonts, light and dark; nothing from outside."""
 
+import json
 from pathlib import Path
 
 import gradio as gr
+
+from demo.words import Lang, words
 
 ASSETS = Path(__file__).parent / "assets"
 SANS = ("system-ui", "Noto Sans JP", "Noto Sans CJK JP", "Hiragino Sans", "Yu Gothic UI", "Meiryo")
@@ -93,6 +96,7 @@ STYLES = (
     "diversity.css",
     "decoding.css",
     "memory.css",
+    "prompt.css",
     "search.css",
     "shots.css",
     "chat.css",
@@ -108,14 +112,20 @@ _SCRIPTS = "".join(
         "strip.js",
         "decoding.js",
         "words.js",
+        "prompt.js",
         "shots.js",
     )
 )
 
 
-def head(lang: str) -> str:
+def head(lang: Lang) -> str:
     """Return what goes into the page's head: our scripts, before any component loads."""
-    return f"<script>document.documentElement.lang = '{lang}';</script>{_SCRIPTS}"
+    says = words(lang)
+    parts = json.dumps({key: says(f"prompt.{key}") for key in ("instruction", "content", "none")})
+    return (
+        f"<script>document.documentElement.lang = '{lang}'; window.partsWords = {parts};</script>"
+        f"{_SCRIPTS}"
+    )
 
 
 def on_load(lang: str) -> str:

@@ -128,14 +128,23 @@ def personas(chat: Model, n: int) -> list[Line]:
     return out
 
 
+def sum_problems(n: int, *, ja: bool = False) -> list[sums.Problem]:
+    """Draw unseen word problems and sums, in turn."""
+    r = random.Random(3)
+    return [(sums.total if i % 2 else sums.word_problem)(r, ja=ja, held=True) for i in range(n)]
+
+
+def solved(problem: sums.Problem, said: str, *, ja: bool = False) -> bool:
+    """True where the answer ends in the number that comes out."""
+    return said.strip().endswith(sums.answer(problem, worked=False, ja=ja))
+
+
 def chain_of_thought(chat: Model, n: int) -> list[Line]:
     """Sums of several numbers and two-step word problems, at once and worked."""
-    r = random.Random(3)
-    problems = [(sums.total if i % 2 else sums.word_problem)(r, held=True) for i in range(n)]
-    out = []
+    problems, out = sum_problems(n), []
     for wish, limits in ((sums.AT_ONCE, {}), (sums.WORKED, {"at_least": 0.9})):
         said = chat.ask((f"{p.question} {wish}" for p in problems), tokens=64)
-        right = (t.endswith(f"The answer is {p.result}.") for t, p in zip(said, problems))
+        right = (solved(p, t) for t, p in zip(said, problems))
         out.append(line("chain of thought", f"`{wish}`", right, **limits))
     return out
 

@@ -19,7 +19,8 @@ def fill(name: str, values: Mapping[str, object]) -> str:
     code = (SNIPPETS / f"{name}.py").read_text("utf-8")
     for constant, value in values.items():
         line = f"{constant} = {literal(value)}"
-        code, n = re.subn(rf"^{constant} = .*$", line.replace("\\", r"\\"), code, flags=re.M)
+        pattern = rf"^{constant} = (?:[\[{{(]\n(?:.*\n)*?[\]}})]|.*)$"  # on one line or several
+        code, n = re.subn(pattern, line.replace("\\", r"\\"), code, flags=re.M)
         assert n == 1, f"{name}.py has {n} lines {constant} = ..."
     return code
 
