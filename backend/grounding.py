@@ -19,6 +19,7 @@ WRITTEN = re.compile(r"\s*\[(\d{1,3})\]")
 # what a chat template may take for its own: kept readable, no longer a mark
 MARKS = re.compile(r"<(?=[/|<]|[a-z_]+>)|\[(?=/?INST\])", re.I)
 RUNS = re.compile(r"[a-z0-9]+|[\u30a1-\u30fa\u30fc]+|[\u3400-\u9fff々]+", re.I)
+INSIDE = re.compile(r"[\u3041-\u3096\u3400-\u9fff々]+")
 HIRAGANA = re.compile(r"[\u3041-\u3096]{2,}")
 COMMON = frozenset(  # English words that carry no fact
     ("a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "had", "has", "have", "he",
@@ -128,10 +129,10 @@ def added(sentence: str, question: str) -> list[str]:
 
 
 def words_of(text: str, wanted: set[str]) -> set[str]:
-    """Return which wanted words a text has, Latin words and numbers whole."""
+    """Return which wanted words a text has: names and numbers whole, other Japanese anywhere."""
     lowered = text.lower()
     whole = set(RUNS.findall(lowered))
-    return {w for w in wanted if w in whole or (is_japanese(w) and w in lowered)}
+    return {w for w in wanted if w in whole or (INSIDE.fullmatch(w) and w in lowered)}
 
 
 def with_marks(sentences: Sequence[Sentence], *, ja: bool) -> str:

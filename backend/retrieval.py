@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+from backend.duckduckgo import Failure, WebFailed, duckduckgo, import_packages, kind_of
 from backend.errors import LabError
 from backend.offline_search import shipped
 
@@ -28,7 +29,6 @@ KEPT_S, KEPT = 3600.0, 256  # how long an answer of the web is used again, and h
 FIRST_REST_S, LONGEST_REST_S = 10.0, 600.0
 MOST_AT_ONCE = 4  # searches of the web under way
 LONGEST_QUERY, LONGEST_TITLE, LONGEST_SNIPPET, LONGEST_LINK = 300, 200, 1200, 500
-Failure = Literal["rate_limit", "timeout", "nothing", "failed", "missing", "resting"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,38 +56,7 @@ class Found:
         return {"hits": hits, "source": self.source}
 
 
-class WebFailed(Exception):
-    """The web gave no hits; `failure` says why."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure)
-        self.failure: Failure = failure
-
-
 Ask = Callable[[str, int], Sequence[object]]
-
-
-def duckduckgo(query: str, most: int) -> Sequence[object]:
-    """Ask DuckDuckGo through langchain-community, or through ddgs where that is missing.
-
-    `backend`: ddgs searches several engines unless told which. `time`: langchain-community asks
-    for the last year alone unless told not to.
-    """
-    try:
-        from langchain_community.tools import DuckDuckGoSearchResults
-        from langchain_community.utilities import DuckDuckGoSearchAPIWrapper
-    except ImportError:
-        from ddgs import DDGS
-
-        with DDGS(timeout=int(WEB_LIMIT_S)) as ddgs:
-            found = ddgs.text(query, region="wt-wt", max_results=most, backend="duckduckgo")
-        return [
-            {"title": row.get("title"), "link": row.get("href"), "snippet": row.get("body")}
-            for row in found or ()
-        ]
-    wrapper = DuckDuckGoSearchAPIWrapper(backend="duckduckgo", time=None, max_results=most)
-    tool = DuckDuckGoSearchResults(output_format="list", num_results=most, api_wrapper=wrapper)
-    return list(tool.invoke(query))
 
 
 class Retrieval:
@@ -115,6 +84,11 @@ class Retrieval:
         """Whole seconds until the web is asked again; 0 when it may be asked."""
         left = self._rest_until - self._clock()
         return int(left) + 1 if left > 0 else 0
+
+    def warm(self) -> None:
+        """Import the search packages in the background: the limit of a search counts that too."""
+        if self.allowed != "offline":
+            threading.Thread(target=import_packages, name="search import", daemon=True).start()
 
     def meant(self, source: object) -> Source:
         """Return the source that is used, `auto` as LAB_SEARCH has it. Raises LabError."""
@@ -216,20 +190,6 @@ class Retrieval:
             f"search_{failed.failure}", f"the search of the web gave nothing: {failed.failure}",
             hint, field="source", value="web", wait_s=self.wait_s, limit_s=f"{self._limit_s:g}",
         )  # fmt: skip
-
-
-def kind_of(error: Exception) -> Failure:
-    """Sort an exception of the search packages into a kind; by name, to import nothing."""
-    if isinstance(error, WebFailed):
-        return error.failure
-    name, text = type(error).__name__.lower(), str(error).lower()
-    if "ratelimit" in name or "ratelimit" in text or "429" in text:
-        return "rate_limit"
-    if "timeout" in name or "timed out" in text:
-        return "timeout"
-    if "no results" in text:
-        return "nothing"
-    return "missing" if isinstance(error, ImportError) else "failed"
 
 
 def checked(query: object) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
+from backend.duckduckgo import duckduckgo
 from backend.errors import LabError
-from backend.retrieval import FIRST_REST_S, Found, Retrieval, cleaned, duckduckgo, link_of
+from backend.retrieval import FIRST_REST_S, Found, Retrieval, cleaned, link_of
 
 ROWS = [
     {"title": "One", "href": "https://a.example/1", "body": "The first body."},
