@@ -27,8 +27,13 @@ class Turn:
     new: int  # of the last message
     room: int  # kept for the reply
     context: int
-    dropped: int  # exchanges
-    cut: int  # their ids
+    left_out: tuple[str, ...]  # the user's messages of the exchanges that were dropped
+    cut: int  # the ids of those exchanges
+
+    @property
+    def dropped(self) -> int:
+        """How many exchanges were dropped."""
+        return len(self.left_out)
 
 
 def fitted(
@@ -63,7 +68,7 @@ def fitted(
         new=last,
         room=room,
         context=context,
-        dropped=dropped,
+        left_out=tuple(body[at]["content"] for at in starts[:dropped]),
         cut=len(whole.ids) - len(prompt.ids),
     )
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from backend.errors import LabError
 from backend.types import Message
-from pocket.voices import ADJECTIVES, TRAITS, VOICES, personality
+from pocket.voices import TRAITS, VOICES, personality
 
 PLAIN = "You are a helpful assistant."  # the course's
 LEVELS = (1, 2, 3, 4, 5)
-MIDDLE = 3  # adds no adjective
+UNSAID, MIDDLE = 0, 3  # a trait that the system text leaves out; the middle of the others
 # letter -> trait, and the side of the trait it goes with
 MBTI: Mapping[str, tuple[str, bool]] = {
     "E": ("extraversion", True), "I": ("extraversion", False),
@@ -23,7 +23,6 @@ MBTI: Mapping[str, tuple[str, bool]] = {
     "F": ("agreeableness", True), "T": ("agreeableness", False),
     "J": ("conscientiousness", True), "P": ("conscientiousness", False),
 }  # fmt: skip
-PAIRS = ("EI", "NS", "FT", "JP")
 TYPES = tuple(e + n + f + j for e in "EI" for n in "NS" for f in "FT" for j in "JP")
 KANSAI = re.compile(r"kansai|関西", re.I)
 
@@ -79,28 +78,36 @@ def names_kansai(system: str) -> bool:
 
 
 def check_levels(levels: Sequence[object]) -> dict[str, int]:
-    """Return levels, in the order of TRAITS, as a table. Raises LabError."""
+    """Return levels, in the order of TRAITS, as a table without those unsaid. Raises LabError."""
+    table = {}
     for trait, level in zip(TRAITS, levels, strict=True):
-        if isinstance(level, bool) or level not in LEVELS:
+        if isinstance(level, bool) or level not in (UNSAID, *LEVELS):
             raise LabError(
                 "out_of_range",
-                f"{trait} must be in [1, 5], got {level!r:.40}",
+                f"{trait} must be in [{UNSAID}, {LEVELS[-1]}], got {level!r:.40}",
                 field=trait,
                 value=level if isinstance(level, (int, float)) else repr(level)[:40],
-                allowed="1 to 5",
+                allowed=f"{UNSAID} to {LEVELS[-1]}",
             )
-    return {trait: int(level) for trait, level in zip(TRAITS, levels)}  # type: ignore[call-overload]
+        if level != UNSAID:
+            table[trait] = int(level)
+    return table
 
 
 def system_of(levels: Mapping[str, int]) -> str:
-    """Return the system text of five levels."""
-    return personality(dict(levels))
+    """Return the system text of the levels of some traits, empty of none."""
+    return personality(dict(levels)) if levels else ""
+
+
+def adjective(trait: str, level: int) -> str:
+    """Return what a level of a trait becomes in the system text."""
+    return personality({trait: level}).partition(": ")[2].removesuffix(".")
 
 
 def levels_of(letters: str) -> dict[str, int]:
-    """Return the five levels of four letters: 4 or 2 each, the middle for neuroticism.
+    """Return the levels of four letters: an end of four traits each, neuroticism unsaid.
 
-    Raises LabError for anything but one of each pair, in the order of PAIRS.
+    Raises LabError for anything but one of each pair, in the order E/I, N/S, F/T, J/P.
     """
     if letters not in TYPES:
         raise LabError(
@@ -110,14 +117,5 @@ def levels_of(letters: str) -> dict[str, int]:
             value=repr(letters)[:40],
             allowed=", ".join(TYPES),
         )
-    levels = dict.fromkeys(TRAITS, MIDDLE)
-    for letter in letters:
-        trait, high = MBTI[letter]
-        levels[trait] = 4 if high else 2
-    return levels
-
-
-def adjective(letter: str) -> str:
-    """Return the adjective that a letter becomes."""
-    trait, high = MBTI[letter]
-    return ADJECTIVES[trait][high]
+    sides = {MBTI[letter][0]: MBTI[letter][1] for letter in letters}
+    return {t: LEVELS[-1 if sides[t] else 0] for t in TRAITS if t in sides}
