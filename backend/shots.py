@@ -131,6 +131,11 @@ def mislabelled(shots: Sequence[Shot], *, seed: int) -> tuple[Shot, ...]:
     return tuple(found)
 
 
+def copied(shots: Sequence[Shot]) -> tuple[Shot, ...]:
+    """Show another task: the sentence itself as its answer."""
+    return tuple(replace(shot, japanese=shot.english) for shot in shots)
+
+
 def blank(shots: Sequence[Shot]) -> tuple[Shot, ...]:
     """Leave each example's answer open."""
     return tuple(replace(shot, japanese=BLANK) for shot in shots)
@@ -177,6 +182,7 @@ def conditions(kind: Kind, questions: Sequence[str], *, seed: int = 0) -> list[C
             row("right", 2, [as_text(two[q], q) for q in questions]),
             row("swapped", 2, [as_text(swapped(two[q]), q) for q in questions]),
             row("wrong", 2, [as_text(mislabelled(two[q], seed=seed), q) for q in questions]),
+            row("copied", 2, [as_text(copied(two[q]), q) for q in questions]),
             row("blank", 2, [as_text(blank(two[q]), q) for q in questions]),
             row("none", 0, [as_text((), q) for q in questions]),
         ]

@@ -8,23 +8,32 @@ import gradio as gr
 
 from backend.errors import LabError
 from backend.lab import Lab
-from backend.over_a_set import answers
-from backend.shots import CONTENT, COURSE, Shot, as_text, as_turns, last_of
+from backend.over_a_set import Rate, answers
+from backend.shots import CONTENT, COURSE, MENDED, Shot, as_text, as_turns, last_of
 from backend.types import Generation, Message, SamplingParams
 from demo.endpoints import person_of
 from demo.events import QUIET, when_stopped
 from demo.identity import Identity
 from demo.links import Fields, link_button
 from demo.widgets import marks
+from demo.widgets.base_chat_panel import base_chat_panel
 from demo.widgets.code_pane import code_html, fill, model_value, sampling_values
+from demo.widgets.exercises import exercise, progress, verdict
+from demo.widgets.model_name import name_panel
 from demo.widgets.settings_row import read, settings_row
 from demo.widgets.shot_editor import shot_editor, used_shots
-from demo.widgets.shot_rows import answers_html, empty_html
+from demo.widgets.shot_rows import answers_html, empty_html, parts_of
+from demo.widgets.shots_over_a_set import Compared, label_truth, labels_run, set_panel
+from demo.widgets.three_models import three_models
+from demo.widgets.turn_newline import newline_panel
+from demo.widgets.two_colours import parts_html
 from demo.words import Words
 
 MODELS = ("pocket-base", "pocket-chat")
 TEXT, TURNS = "text", "turns"
 MAX_NEW_TOKENS = 48
+GUESSES = ("same", "between", "none")
+ENOUGH, WANTED = 20, 0.8  # sentences and share of the first exercise
 
 
 def build(lab: Lab, identity: Identity, words: Words) -> Fields:
@@ -34,6 +43,16 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
         gr.HTML(marks.title(title), elem_classes="title")
         with gr.Column(elem_classes="lesson"):
             gr.Markdown(lesson, elem_classes="prose")
+            with gr.Column(elem_classes="predict"):
+                guess = gr.Radio(
+                    [(words(f"shots.predict_{name}"), name) for name in GUESSES],
+                    label=words("shots.predict"),
+                    elem_id="shots-guess",
+                )
+                reveal = gr.HTML(marks.say(), elem_id="shots-reveal")
+            with gr.Accordion(words("exercise.title"), open=False, elem_id="shots-exercises"):
+                first = exercise(words, "shots", 1)
+                progress(words)
         with gr.Column(elem_classes="bench"):
             with gr.Column(elem_classes="card"):
                 gr.HTML(marks.heading(words("shots.editor"), words, note=words("level.core")))
@@ -60,18 +79,25 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                         elem_id="shots-form",
                     )
                 settings = settings_row(lab, words, "shots", max_new_tokens=MAX_NEW_TOKENS)
-                linked: Fields = {
-                    "shots": held,
-                    "content": content,
-                    "model": model,
-                    "form": form,
-                    **settings.fields,
-                }
-                link_button(words, "shots", linked)
                 status = gr.HTML(marks.say(), elem_id="shots-status")
             with gr.Column(elem_classes="card"):
                 rows = gr.HTML(empty_html(words), elem_id="shots-rows")
                 prompt = gr.HTML(elem_id="shots-prompt")
+            panel = set_panel(lab, identity, words, held)
+            linked: Fields = {
+                "shots": held,
+                "content": content,
+                "model": model,
+                "form": form,
+                **settings.fields,
+                **panel.fields,
+            }
+            with gr.Row(elem_classes="tools"):
+                link_button(words, "shots", linked)
+            base_chat_panel(lab, identity, words)
+            name_panel(words)
+            newline_panel(lab, words)
+            three_models(lab, identity, words)
             with gr.Row(elem_classes="two-cards"):
                 with gr.Column(elem_classes="card"):
                     code = gr.HTML(elem_id="shots-code")
@@ -98,7 +124,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     def prompt_html(shots: Sequence[Shot], asked: str, laid: str) -> str:
         given = as_text(shots, asked) if laid == TEXT else rendered(lab, shots, asked)
         head = marks.heading(words("shots.filled", n=len(shots)), words)
-        return head + marks.plain(given)
+        return head + parts_html(parts_of(given, asked), words)
 
     async def generate(
         text: str, asked: str, name: str, laid: str, request: gr.Request, *values: object
@@ -138,8 +164,46 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     inputs = [held, content, model, form, *settings.values]
     outputs = [status, rows, prompt, code]
     started = gr.on([go.click, content.submit], generate, inputs, outputs, **QUIET)
-    running = [started]
-    when_stopped(stop, running, lambda: marks.say(words("reason.cancelled")), [], [status])
+    when_stopped(stop, [started], lambda: marks.say(words("reason.cancelled")), [], [status])
+
+    async def predict(answer: str, request: gr.Request) -> AsyncIterator[str]:
+        """Count right answers, other sentences' and no examples, and say what this model does."""
+        rates: dict[str, Rate] = {}
+        try:
+            yield marks.say(words("waiting.start"))
+            running = labels_run(lab, person_of(identity, request))
+            async with contextlib.aclosing(running):
+                async for done, total, counts in running:
+                    rates = counts
+                    yield marks.say(words("shots.set_running", n=done, total=total))
+        except LabError as error:
+            yield marks.say(words.error(error), bad=True)
+            return
+        truth = label_truth(rates)
+        lab.exercise("shots-predict", answer == truth)
+        right = {name: rate.right for name, rate in rates.items()}
+        meaning = words(f"shots.truth_{truth}")
+        total = rates["right"].total
+        yield marks.say(words("shots.revealed", total=total, verdict=meaning, **right))
+
+    def exercise_1(c: Compared) -> str:
+        """The learner's own examples bring the base model to 80 % over 20 sentences or more."""
+        if c.kind != "models" or not c.rows:
+            return verdict(lab, words, "shots-1", False, words("shots.exercise_1_none"))
+        known = {shot.english for shot in (*COURSE, *MENDED)}
+        own = sum(shot.english not in known for shot in c.shots)
+        rate = next(r for r in reversed(c.rows) if r.name == "pocket-base").group.rate
+        kept = own == len(c.shots) >= 2 and rate.total >= ENOUGH
+        key = "not" if kept else "rules"
+        hint = words(
+            f"shots.exercise_1_{key}", n=own, items=rate.total, right=rate.right, total=rate.total
+        )
+        said = f"{rate.right}/{rate.total}: " + "; ".join(s.english for s in c.shots)
+        right = kept and rate.share >= WANTED
+        return verdict(lab, words, "shots-1", right, hint, answer=said)
+
+    guess.input(predict, guess, reveal, **QUIET)
+    first.check.click(exercise_1, panel.compared, first.told, **QUIET)
 
     def preview(text: str, asked: str, name: str, laid: str, *values: object) -> object:
         try:

@@ -30,10 +30,12 @@ class Group:
         return Rate(right=self.right, total=len(self.said))
 
     @property
-    def stopped(self) -> Rate:
-        """How many of those answered so far ended by themselves."""
-        ended = sum(g.finish_reason == "stop" for g in self.said.values())
-        return Rate(right=ended, total=len(self.said))
+    def ended(self) -> Rate:
+        """How many of those answered so far ended by themselves right after their first line."""
+        ends = (
+            g.finish_reason == "stop" and "\n" not in g.text.strip() for g in self.said.values()
+        )
+        return Rate(right=sum(ends), total=len(self.said))
 
     @property
     def new_tokens(self) -> float:

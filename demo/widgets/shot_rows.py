@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
+from backend.prompts import Part
 from backend.shots import answer_of
 from backend.types import Generation
 from demo.widgets.marks import heading
@@ -45,3 +46,12 @@ def empty_html(words: Words) -> str:
         heading(words("shots.answers"), words)
         + f'<div class="answers"><div class="say">{wait}</div></div>'
     )
+
+
+def parts_of(prompt: str, content: str) -> list[Part]:
+    """Return a prompt as fixed text, examples and all, and its content, which stands last."""
+    before, found, after = prompt.rpartition(content) if content else (prompt, "", "")
+    if not found:
+        return [Part(text=prompt)]
+    parts = (Part(text=before), Part(text=content, slot="content"), Part(text=after))
+    return [part for part in parts if part.text]
