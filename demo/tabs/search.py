@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import gradio as gr
 
 from backend.errors import LabError
-from backend.grounding import cite
+from backend.grounding import cite, is_japanese
 from backend.lab import Lab
 from backend.retrieval import MOST_HITS, checked
 from demo.endpoints import person_of
@@ -18,14 +18,22 @@ from demo.links import Fields, link_button
 from demo.rag import BUDGET, HITS, Asked, Twin, asking, messages
 from demo.rag import twins as twins_of
 from demo.widgets import marks
+from demo.widgets.agent_panel import agent_panel
+from demo.widgets.code_pane import code_html, fill, model_value, sampling_values
 from demo.widgets.exercises import exercise, progress, verdict
 from demo.widgets.fold import fold
 from demo.widgets.hits import hits_html
+from demo.widgets.injection import injection
 from demo.widgets.packed import packed_html
+from demo.widgets.rag_set import PARAMS, denied_groups, rag_set
+from demo.widgets.search_errata import claims_html, prompt_counts
+from demo.widgets.set_runs import run_groups
 from demo.widgets.settings_row import GREEDY, read, settings_row
 from demo.widgets.token_strip import strip_value, token_strip
 from demo.widgets.twins import answer_html, twins_html
+from demo.widgets.web_limits import anatomy_html, pages_html, state_html
 from demo.words import Words
+from pocket.facts import CONTEXT, CONTEXT_JA, KNOWN, asked_facts
 
 
 def build(lab: Lab, identity: Identity, words: Words) -> Fields:
@@ -38,8 +46,14 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
         gr.HTML(marks.title(title), elem_classes="title")
         with gr.Column(elem_classes="lesson"):
             gr.Markdown(lesson, elem_classes="prose")
+            guess, reveal = guessing(words)
             with gr.Accordion(words("exercise.title"), open=False, elem_id="search-exercises"):
                 first = exercise(words, "search", 1)
+                entered = gr.Number(
+                    label=words("search.entered"), precision=None, elem_id="search-entered",
+                    render=False,
+                )  # fmt: skip
+                second = exercise(words, "search", 2, answer=entered)
                 progress(words)
         with gr.Column(elem_classes="bench"):
             with gr.Column(elem_classes="card"):
@@ -104,6 +118,19 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
             with fold(words, "search.inside", "core", "search-packed-fold"):
                 packed = gr.HTML(marks.say(words("search.wait")), elem_id="search-packed")
                 strip = token_strip(words, "search-strip")
+            rag_set(lab, identity, words)
+            injection(lab, identity, words, second, entered)
+            agent = agent_panel(lab, identity, words, source)
+            folds(lab, words)
+            with gr.Row(elem_classes="two-cards"):
+                with gr.Column(elem_classes="card"):
+                    code = gr.HTML(code_html("rag", fill("rag", {}), words), elem_id="search-code")
+                with gr.Column(elem_classes="card"):
+                    gr.HTML(
+                        marks.heading(words("recorded.title"), words, "recorded")
+                        + marks.plain(words("search.recorded"), "prose"),
+                        elem_id="search-recorded",
+                    )
 
     numbers = itertools.count(1)
 
@@ -147,6 +174,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
             prompt = await asyncio.to_thread(lab.render, given, asked.model)
             yield {
                 packed: packed_html(asked.packed, prompt, words),
+                code: snippet(asked, words),
                 strip: strip_value(words, run=next(numbers), steps=asked.steps),
             }
             beside = twins_of(lab, asked, lie, person=person)
@@ -166,19 +194,93 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
             answer=asked.answer if asked else "",
         )  # fmt: skip
 
+    def warm(where: str) -> None:
+        if where != "offline":
+            lab.retrieval.warm()
+
+    async def predict(answer: str, request: gr.Request) -> AsyncIterator[str]:
+        """Ask the known capitals with a wrong passage, and count."""
+        lab.exercise("search-predict", answer == "follow")
+        yield marks.say(words("waiting.start"))
+        try:
+            groups = denied_groups(2 * len(KNOWN), ja=words.lang == "ja")
+            run = run_groups(lab, groups, PARAMS, person=person_of(identity, request))
+            async with contextlib.aclosing(run):
+                async for done, total in run:
+                    yield marks.say(words("search.of", n=done, of=total))
+            known, wrong = (group.rate for group in groups)
+            yield marks.say(
+                words("search.reveal", known=known.right, of=known.total,
+                      wrong=wrong.right, n=wrong.total)
+            )  # fmt: skip
+        except LabError as error:
+            yield marks.say(words.error(error), bad=True)
+
     running = [
         gr.on(
             [go.click, question.submit],
             ask,
             [question, source, most, budget, query, wrong, *settings.values],
-            [status, hits, answer, packed, strip, twins, last],
+            [status, hits, answer, packed, strip, code, twins, last],
             **QUIET,
         )
     ]
     stopped = marks.say(words("reason.cancelled"))
     when_stopped(stop, running, lambda: stopped, [], [status])
     first.check.click(check, last, first.told, **QUIET)
-    return linked
+    source.change(warm, source, **QUIET)
+    guess.input(predict, guess, reveal, **QUIET)
+    return {**linked, **agent}
+
+
+def guessing(words: Words) -> tuple[gr.Radio, gr.HTML]:
+    """Draw the question to predict, before what reveals it."""
+    with gr.Column(elem_classes="predict"):
+        guess = gr.Radio(
+            [(words(f"search.predict_{name}"), name) for name in ("follow", "resist")],
+            label=words("search.predict"),
+            elem_id="search-guess",
+        )
+        reveal = gr.HTML(marks.say(), elem_id="search-reveal")
+    return guess, reveal
+
+
+def snippet(asked: Asked, words: Words) -> str:
+    """Draw the code that gives the answer on screen."""
+    filled = {
+        "MODEL": model_value(asked.model),
+        "QUESTION": asked.question,
+        "PASSAGES": list(asked.packed.passages),
+        "PROMPT": CONTEXT_JA if is_japanese(asked.question) else CONTEXT,
+        **sampling_values(asked.params),
+    }
+    return code_html("rag", fill("rag", filled), words)
+
+
+def folds(lab: Lab, words: Words) -> None:
+    """Draw what is read and not pressed: searching the web, the course's claims, the pages."""
+    with fold(words, "search.web_title", "core", "search-web-fold"):
+        gr.Markdown(words("search.web_text"))
+        gr.HTML(code_html("search", fill("search", {}), words))
+        state = gr.HTML(state_html(lab, words), elem_id="search-web-state")
+        again = gr.Button(words("search.state_again"), size="sm", elem_id="search-state-again")
+        gr.HTML(anatomy_html(words), elem_id="search-layers")
+    with fold(words, "search.claims_title", "deep", "search-claims-fold"):
+        check = gr.Button(words("search.claims_go"), size="sm", elem_id="search-claims-go")
+        claims = gr.HTML(marks.say(), elem_id="search-claims")
+    with fold(words, "search.pages_title", "deep", "search-pages-fold"):
+        gr.HTML(pages_html(words), elem_id="search-pages")
+
+    async def prove() -> str:
+        try:
+            item = asked_facts(1, ja=words.lang == "ja")[0]
+            lines = await asyncio.to_thread(prompt_counts, lab, item.alone, item.right)
+            return await asyncio.to_thread(claims_html, words, lines)
+        except LabError as error:
+            return marks.say(words.error(error), bad=True)
+
+    again.click(lambda: state_html(lab, words), None, state, **QUIET)
+    check.click(prove, None, claims, **QUIET)
 
 
 def helped(question: str, shown: dict[str, Twin]) -> bool:
