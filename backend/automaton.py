@@ -81,6 +81,11 @@ class Automaton:
         """Return the state before each id, and the one after the last."""
         return list(accumulate(ids, self.after, initial=self.first))
 
+    def accepts(self, ids: Sequence[int]) -> bool:
+        """True where the text of ids (their end token left out) matches as a whole."""
+        last = self.walk([i for i in ids if i not in self._end_ids])[-1]
+        return last != OUT and self.matches(last)
+
     def _forbidden(self, state: int, device: "torch.device") -> "torch.Tensor":
         import torch
 
@@ -146,8 +151,7 @@ def build(constraint: Constraint, loaded: "LoadedModel") -> Automaton:
     for token_id in range(loaded.info.vocab_size):
         if not vocabulary.is_silent(token_id) and token_id not in loaded.end_ids:
             table.setdefault(vocabulary.data(token_id), []).append(token_id)
-    pattern = f"[ ]?(?:{constraint.pattern})"
-    order = pickle.dumps((pattern, table, loaded.info.vocab_size, BUILD_BYTES))
+    order = pickle.dumps((constraint.pattern, table, loaded.info.vocab_size, BUILD_BYTES))
     try:
         with _building:
             done = subprocess.run(

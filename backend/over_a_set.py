@@ -37,7 +37,7 @@ async def answers(
     *,
     at_once: int = AT_ONCE,
     tools: Sequence[Schema] = (),
-    **request_fields: str,
+    **request_fields: object,
 ) -> AsyncGenerator[tuple[int, Generation] | None, None]:
     """Yield (index, Generation) in the order in which they end, None once a second meanwhile.
 

@@ -38,16 +38,48 @@ def graph(pattern: str, table: dict[bytes, list[int]], end_id: int) -> Graph:
     first = index.get_initial_state()
     if first not in alive:
         raise ValueError("nothing matches")
-    order = sorted(alive)
+    edges = {s: {t: n for t, n in edges.get(s, {}).items() if n in alive} for s in alive}
+    begin = max(alive) + 1
+    edges[begin] = after_blank(table, edges, first) | edges[first]
+    order = [*sorted(alive), begin]
     number = {state: i for i, state in enumerate(order)}
     starts, tokens, targets = array("q", [0]), array("i"), array("i")
     for state in order:
-        for token_id, target in sorted(edges.get(state, {}).items()):
-            if token_id != end_id and target in alive:
+        for token_id, target in sorted(edges[state].items()):
+            if token_id != end_id:
                 tokens.append(token_id)
                 targets.append(number[target])
         starts.append(len(tokens))
-    return number[first], [state in finals for state in order], starts, tokens, targets
+    ends = [state in finals for state in (*order[:-1], first)]
+    return number[begin], ends, starts, tokens, targets
+
+
+def after_blank(
+    table: dict[bytes, list[int]], edges: dict[int, dict[int, int]], first: int
+) -> dict[int, int]:
+    """Return the edges of the tokens that begin with the one blank that may stand before a match.
+
+    Not a part of the pattern: outlines_core makes the smallest automaton, which can take minutes
+    longer with it.
+    """
+
+    def walk(state: int, data: bytes) -> int | None:
+        if not data:
+            return state
+        for k in range(len(data), 0, -1):
+            target = edges[state].get(table.get(data[:k], [-1])[0])
+            found = None if target is None else walk(target, data[k:])
+            if found is not None:
+                return found
+        return None
+
+    targets = {data: walk(first, data[1:]) for data in table if data.startswith(b" ")}
+    return {
+        token_id: target
+        for data, target in targets.items()
+        if target is not None
+        for token_id in table[data]
+    }
 
 
 def main() -> None:

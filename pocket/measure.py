@@ -149,8 +149,8 @@ def chain_of_thought(chat: Model, n: int) -> list[Line]:
     return out
 
 
-def chat_format(chat: Model, n: int) -> list[Line]:
-    """The same requests with the template, with two start tokens, folded by hand, and without."""
+def format_items(n: int) -> list[tuple[str, str]]:
+    """Draw (request, how the answer ends): translations, worked sums, questions on a passage."""
     pairs, r, each = held_out_pairs(n // 2), random.Random(8), n // 4
     problems = [sums.total(r, held=True) for _ in range(each)]
     told = [facts(r, 2, held=True) for _ in range(each)]
@@ -160,6 +160,13 @@ def chat_format(chat: Model, n: int) -> list[Line]:
     wanted = [p.japanese for p in pairs]
     wanted += [f"The answer is {p.result}." for p in problems]
     wanted += [f[0].sentence for f in told]
+    return list(zip(asked, wanted))
+
+
+def chat_format(chat: Model, n: int) -> list[Line]:
+    """The same requests with the template, with two start tokens, folded by hand, and without."""
+    items = format_items(n)
+    asked, wanted = [q for q, _ in items], [w for _, w in items]
     system = {"role": "system", "content": SYSTEMS[0]}
     render = chat.tokenizer.apply_chat_template
     rendered = [
