@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from backend.errors import LabError
-from backend.instructions import COURSE, NEW_TOKENS, held_out, obeys, task_of
+from backend.instructions import COURSE, NEW_TOKENS, Task, held_out, obeys, task_of
 from backend.lab import Lab
 from backend.over_a_set import Rate
 from backend.types import SamplingParams
@@ -20,7 +20,7 @@ from demo.widgets import marks
 from demo.widgets.chain_of_thought import Compared, thought_panel
 from demo.widgets.code_pane import code_html, fill, model_value
 from demo.widgets.exercises import exercise, progress, verdict
-from demo.widgets.prompt_ask import MODELS, Ask, Chosen, ask_fields, preview, read
+from demo.widgets.prompt_ask import MODELS, Chosen, ask_fields, preview, read
 from demo.widgets.prompt_errata import lists_panel, recorded_html
 from demo.widgets.prompt_grid import Said, grid_html, rates_html
 from demo.widgets.prompt_search_panel import search_panel
@@ -55,16 +55,16 @@ class Last:
 
 def grid_of(chosen: Chosen) -> Last:
     """Return a grid that waits for its answers: a group a template and model."""
-    groups = [
-        Group(
-            name=template,
-            model=model,
-            prompts=[chosen.prompt(template, content) for content in chosen.contents],
-            judge=lambda i, said, t=template: bool(obeys(task_of(t), chosen.contents[i], said)),
-        )
-        for template in chosen.templates
-        for model in MODELS
-    ]
+    groups = []
+    for template in chosen.templates:
+
+        def judge(i: int, said: str, task: Task | None = task_of(template)) -> bool:
+            return bool(obeys(task, chosen.contents[i], said))
+
+        prompts = [chosen.prompt(template, content) for content in chosen.contents]
+        groups += [
+            Group(name=template, model=model, prompts=prompts, judge=judge) for model in MODELS
+        ]
     return Last(chosen=chosen, groups=groups)
 
 
@@ -198,7 +198,11 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     guess.input(predict, guess, reveal, **QUIET)
     first.check.click(exercise_1, grid, first.told, **QUIET)
     second.check.click(exercise_2, compared, second.told, **QUIET)
-    begin(ask, drawn, shown, code, words, snippet)
+    values = [component.value for component in ask.values]
+    chosen = read(*values)
+    drawn.value = preview(words, values)
+    shown.value = grid_html(chosen, {}, words)
+    code.value = snippet(chosen)
     return linked
 
 
@@ -219,12 +223,3 @@ def own_template(last: Last | None, words: Words) -> tuple[bool, str, str]:
     right = own and rate.total >= CONTENTS and rate.right >= VALID
     key = "prompt.exercise_1_not" if own else "prompt.exercise_1_course"
     return right, words(key, right=rate.right, n=rate.total), f"{template} {rate.right}"
-
-
-def begin(ask: Ask, drawn: gr.HTML, shown: gr.HTML, code: gr.HTML, words: Words, snippet) -> None:  # type: ignore[no-untyped-def]
-    """Draw what stands there before anybody has pressed anything."""
-    values = [component.value for component in ask.values]  # type: ignore[attr-defined]
-    chosen = read(*values)
-    drawn.value = preview(words, values)
-    shown.value = grid_html(chosen, {}, words)
-    code.value = snippet(chosen)

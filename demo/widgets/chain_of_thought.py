@@ -24,7 +24,7 @@ from demo.widgets.set_runs import Group, run_groups
 from demo.words import Words
 from pocket.sums import AT_ONCE, AT_ONCE_JA, WORKED, WORKED_JA, Problem, answer
 
-SIZES = (20, 40)
+SIZES, MOST = (20, 40), 200
 NEW_TOKENS = 64  # the card's
 GREEDY = SamplingParams(max_new_tokens=NEW_TOKENS, num_alternatives=0)
 STEP = re.compile(r"(\d+)([+-])(\d+)=(\d+)")
@@ -75,6 +75,17 @@ def is_ja(question: str) -> bool:
     return not question.isascii()
 
 
+def drawn(
+    single: bool, lang: str, number: float | None, n: int, first: str, second: str
+) -> tuple[list[Problem], tuple[str, str]]:
+    """Return one problem or the whole set, and both wishes."""
+    from pocket.measure import sum_problems
+
+    at = min(max(int(number or 1), 1), MOST)
+    problems = sum_problems(at if single else n, ja=lang == "ja")
+    return problems[-1:] if single else problems, (first.strip(), second.strip())
+
+
 def thought_panel(lab: Lab, identity: Identity, words: Words) -> tuple[Fields, gr.State]:
     """Draw the card; return its linked fields and the state that holds the last Compared."""
     last = gr.State(None)
@@ -92,7 +103,7 @@ def thought_panel(lab: Lab, identity: Identity, words: Words) -> tuple[Fields, g
                 label=words("prompt.problem_number"),
                 step=1,
                 minimum=1,
-                maximum=200,
+                maximum=MOST,
                 precision=0,
                 elem_id="prompt-problem-number",
             )
@@ -113,26 +124,23 @@ def thought_panel(lab: Lab, identity: Identity, words: Words) -> tuple[Fields, g
         gr.HTML(marks.plain(words("prompt.thought_note"), "src"))
 
     async def run(
-        ja: str, at: int, size: int, first: str, second: str, single: bool, request: gr.Request
+        single: bool, request: gr.Request, values: Sequence[object]
     ) -> AsyncIterator[dict]:
-        from pocket.measure import sum_problems
-
         try:
-            at = min(max(int(at or 1), 1), 200)
-            drawn = sum_problems(max(at, int(size)), ja=ja == "ja")
-            problems = [drawn[at - 1]] if single else drawn[: int(size)]
-            groups = groups_of(problems, (first.strip(), second.strip()), words)
+            problems, wishes = drawn(single, *values)  # type: ignore[arg-type]
+            groups = groups_of(problems, wishes, words)
             yield {
                 status: marks.say(words("waiting.start")),
-                code: code_html("step_by_step", snippet_code(problems, groups), words),
+                code: code_html("step_by_step", snippet_code(problems, wishes), words),
             }
             running = run_groups(lab, groups, GREEDY, person=person_of(identity, request))
             async with contextlib.aclosing(running):
                 async for done, total in running:
-                    shown = {steps: pair_html(problems[0], groups, words)} if single else {}
-                    if not single:
-                        shown = {bars: bars_html(groups, words)}
-                    yield {status: marks.say(words("prompt.of", n=done, of=total)), **shown}
+                    view = pair_html(problems[0], groups, words) if single else ""
+                    yield {
+                        status: marks.say(words("prompt.of", n=done, of=total)),
+                        **({steps: view} if single else {bars: bars_html(groups, words)}),
+                    }
             ended: dict = {status: marks.say(words("prompt.thought_done", n=len(problems)))}
             if not single:
                 ended[last] = Compared(direct=groups[0].rate, worked=groups[1].rate)
@@ -141,11 +149,11 @@ def thought_panel(lab: Lab, identity: Identity, words: Words) -> tuple[Fields, g
             yield {status: marks.say(words.error(error), bad=True)}
 
     async def run_one(request: gr.Request, *values: object) -> AsyncIterator[dict]:
-        async for change in run(*values, True, request):  # type: ignore[arg-type]
+        async for change in run(True, request, values):
             yield change
 
     async def run_every(request: gr.Request, *values: object) -> AsyncIterator[dict]:
-        async for change in run(*values, False, request):  # type: ignore[arg-type]
+        async for change in run(False, request, values):
             yield change
 
     inputs, outputs = [lang, number, n, direct, worked], [status, steps, bars, code, last]
@@ -160,7 +168,7 @@ def thought_panel(lab: Lab, identity: Identity, words: Words) -> tuple[Fields, g
         [direct, worked],
         **QUIET,
     )
-    fields = {"lang": lang, "problem": number, "sums": n, "wish_1": direct, "wish_2": worked}
+    fields = {"said_in": lang, "problem": number, "sums": n, "wish_1": direct, "wish_2": worked}
     return fields, last
 
 
@@ -211,20 +219,16 @@ def bars_html(groups: Sequence[Group], words: Words) -> str:
     return drawn
 
 
-def snippet_code(problems: Sequence[Problem], groups: Sequence[Group]) -> str:
+def snippet_code(problems: Sequence[Problem], wishes: Sequence[str]) -> str:
     """Return the code that asks the same."""
     ja = is_ja(problems[0].question)
     nothing = Problem(question="", steps=(), result=0)
-    said = answer(nothing, worked=False, ja=ja).replace("0", "{}")
-    wishes = [
-        str(g.prompts[0][0]["content"]).removeprefix(problems[0].question).strip() for g in groups
-    ]  # type: ignore[index]
     return fill(
         "step_by_step",
         {
-            "WISHES": wishes,
+            "WISHES": list(wishes),
             "PROBLEMS": [(p.question, p.result) for p in problems],
             "GAP": "" if ja else " ",
-            "SAID": said,
+            "SAID": answer(nothing, worked=False, ja=ja).replace("0", "{}"),
         },
     )

@@ -50,7 +50,7 @@ class Ask:
     def fields(self) -> Fields:
         """What a link holds."""
         names = ("template", "contents", "four", "others")
-        return dict(zip(names, self.values))  # type: ignore[arg-type]
+        return dict(zip(names, self.values))
 
 
 def read(template: str, contents: str, four: bool, others: str) -> Chosen:

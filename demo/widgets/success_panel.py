@@ -7,7 +7,7 @@ from html import escape
 import gradio as gr
 
 from backend.errors import LabError
-from backend.instructions import NEW_TOKENS, held_out, obeys, task_of
+from backend.instructions import NEW_TOKENS, Task, held_out, obeys, task_of
 from backend.lab import Lab
 from backend.types import Message, SamplingParams
 from demo.endpoints import person_of
@@ -54,7 +54,7 @@ def groups_of(chosen: Chosen, over: str, n: int, heat: float, words: Words) -> l
         texts = [chosen.prompt(template, content) for content in contents]
         turns: list[Sequence[Message]] = [[{"role": "user", "content": text}] for text in texts]
 
-        def judge(i: int, said: str, task=task, contents=contents) -> bool:  # type: ignore[no-untyped-def]
+        def judge(i: int, said: str, task: Task = task, contents: Sequence[str] = contents) -> bool:
             return bool(obeys(task, contents[i], said))
 
         for model, prompts, who in (
