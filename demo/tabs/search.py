@@ -18,7 +18,6 @@ from demo.links import Fields, link_button
 from demo.rag import BUDGET, HITS, Asked, Twin, asking, messages
 from demo.rag import twins as twins_of
 from demo.widgets import marks
-from demo.widgets.agent_panel import agent_panel
 from demo.widgets.code_pane import code_html, fill, model_value, sampling_values
 from demo.widgets.exercises import exercise, progress, verdict
 from demo.widgets.fold import fold
@@ -120,7 +119,6 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                 strip = token_strip(words, "search-strip")
             rag_set(lab, identity, words)
             injection(lab, identity, words, second, entered)
-            agent = agent_panel(lab, identity, words, source)
             folds(lab, words)
             with gr.Row(elem_classes="two-cards"):
                 with gr.Column(elem_classes="card"):
@@ -230,7 +228,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     first.check.click(check, last, first.told, **QUIET)
     source.change(warm, source, **QUIET)
     guess.input(predict, guess, reveal, **QUIET)
-    return {**linked, **agent}
+    return linked
 
 
 def guessing(words: Words) -> tuple[gr.Radio, gr.HTML]:
