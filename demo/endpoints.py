@@ -160,7 +160,11 @@ def add_endpoints(lab: Lab, identity: Identity, words: Words) -> None:
         seed: int | None = None,
         request: gr.Request = None,  # type: ignore[assignment]
     ) -> AsyncIterator[str]:
-        """The reply so far."""
+        """The reply so far.
+
+        A conversation that passes the context is refused, never cut: a reply has no place to say
+        what was left out. The page leaves out the oldest exchanges, and says so.
+        """
         with told(words):
             params = SamplingParams(
                 do_sample=do_sample,

@@ -1,23 +1,32 @@
 """Journeys through the Chat tab, in Chromium, on the shipped model."""
 
+from urllib.parse import urlencode
+
 import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
 from playwright.sync_api import Browser, Page, expect
 
 from backend.lab import Lab
+from backend.personas import CARDS, marks_in
 from backend.types import SamplingParams
-from demo.tabs.chat import as_text, shown
+from demo.widgets.chat_log import as_text, shown
+from pocket.voices import VOICES
 from tests.browser import LAPTOP, PHONE, chromium, visit  # noqa: F401  # a fixture
 from tests.test_generate_tab import serious
 
 pytestmark = pytest.mark.browser
+SLOW = 60_000  # they run beside others
+FOLDS = ("pair", "meter", "big-five", "only-new", "role", "inside", "tokens", "exercises")
 DONE = {"en": "end token", "ja": "終了トークン"}
 
 
 def send(page: Page, lang: str, text: str, turn: int) -> None:
     page.locator("#chat-message textarea").fill(text)
     page.keyboard.press("Enter")
-    expect(page.locator("#chat-log .bot")).to_have_count(turn, timeout=20_000)
-    expect(page.locator("#chat-status")).to_contain_text(DONE[lang], timeout=20_000)
+    expect(page.locator("#chat-turns .turns li")).to_have_count(turn, timeout=SLOW)
+    expect(page.locator("#chat-log .bot")).to_have_count(turn, timeout=SLOW)
+    expect(page.locator("#chat-status")).to_contain_text(DONE[lang], timeout=SLOW)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +90,7 @@ def test_empty_retry_edit_and_clear(chromium: Browser, site: str, lab: Lab) -> N
         send(page, "en", "Hello.", 1)
         page.locator("#chat-retry").click()
         expect(page.locator("#chat-log .bot")).to_have_count(1)
-        expect(page.locator("#chat-status")).to_contain_text("end token", timeout=20_000)
+        expect(page.locator("#chat-status")).to_contain_text("end token", timeout=SLOW)
         page.locator("#chat-log .user").first.hover()
         page.locator("#chat-log button[aria-label='Edit']").first.click()
         box = page.locator("#chat-log textarea").first
@@ -95,7 +104,7 @@ def test_empty_retry_edit_and_clear(chromium: Browser, site: str, lab: Lab) -> N
             ],
             SamplingParams(do_sample=True, temperature=0.8, top_p=0.9, seed=7, max_new_tokens=160),
         )[0].text
-        expect(page.locator("#chat-log .bot")).to_contain_text(want.strip(), timeout=20_000)
+        expect(page.locator("#chat-log .bot")).to_contain_text(want.strip(), timeout=SLOW)
         page.locator("#chat-clear").click()
         expect(page.locator("#chat-log .user")).to_have_count(0)
 
@@ -105,7 +114,7 @@ def test_html_in_a_message_stays_text(chromium: Browser, site: str) -> None:  # 
         text = "<img src=x onerror=\"document.title='hit'\"><b>bold</b> &lt; &amp &"
         page.locator("#chat-message textarea").fill(text)
         page.keyboard.press("Enter")
-        expect(page.locator("#chat-log .bot")).to_have_count(1, timeout=20_000)
+        expect(page.locator("#chat-log .bot")).to_have_count(1, timeout=SLOW)
         assert page.locator("#chat-log .user img, #chat-log .user b").count() == 0
         assert page.title() == "LLM Tutorial Lab"
         assert page.locator("#chat-log .user").inner_text().strip() == text
@@ -118,3 +127,127 @@ def test_the_log_shows_a_text_and_gives_it_back(text: str) -> None:
     assert "<" not in shown(text)
     assert as_text(shown(text)) == text
     assert as_text([{"type": "text", "text": shown(text)}]) == text
+
+
+@pytest.mark.parametrize(("lang", "size"), [("en", LAPTOP), ("ja", PHONE)])
+def test_a_persona_is_picked_and_heard(
+    chromium: Browser,  # noqa: F811
+    site: str,
+    lang: str,
+    size: tuple[int, int],
+) -> None:
+    with visit(chromium, site, lang=lang, size=size, tab="chat") as page:
+        expect(page.locator("#chat-code")).to_contain_text("'temperature': 0.8")
+        expect(page.locator("#chat-code")).to_contain_text("MAX_NEW_TOKENS = 160")
+        page.locator("#chat-persona input").first.focus()
+        page.keyboard.press("Space")
+        system = page.locator("#chat-system textarea")
+        expect(system).to_have_value(CARDS[0].system, timeout=SLOW)
+        expect(page.locator("#chat-code")).to_contain_text("Kansai-jin", timeout=SLOW)
+        page.locator("#chat-send").click()  # the course's own request is there
+        expect(page.locator("#chat-status")).to_contain_text(DONE[lang], timeout=SLOW)
+        assert marks_in(page.locator("#chat-log .bot").inner_text() + "\n", "kansai")
+        for name in FOLDS:
+            page.locator(f"#chat-{name} .label-wrap").first.click()
+        page.locator("#chat-pair-go").click()
+        expect(page.locator("#chat-pair-drawn .voices li")).to_have_count(2, timeout=SLOW)
+        expect(page.locator("#chat-pair-drawn .voices li").first.locator("mark")).not_to_have_count(
+            0
+        )
+        page.locator("#chat-only-new-go").click()
+        expect(page.locator("#chat-only-new-drawn td.yes")).to_have_count(3, timeout=SLOW)
+        expect(page.locator("#chat-only-new-drawn td.no")).to_have_count(1)
+        page.locator("#chat-role-go").click()
+        expect(page.locator("#chat-role-drawn td.yes")).to_have_count(3, timeout=SLOW)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert not serious(page)
+
+
+def test_a_full_context_leaves_out_the_oldest_and_says_so(
+    chromium: Browser,  # noqa: F811
+    site: str,
+) -> None:
+    with visit(chromium, site, lang="en", size=LAPTOP, tab="chat") as page:
+        page.locator("#chat-context input").fill("160")
+        page.locator("#chat-max-new-tokens input").fill("60")
+        send(page, "en", "Hello.", 1)
+        expect(page.locator("#chat-turns .left-out")).to_have_count(0)
+        page.locator("#chat-message textarea").fill("<b>Tell</b> me a story about a cat.")
+        page.keyboard.press("Enter")
+        expect(page.locator("#chat-turns .turns li")).to_have_count(2, timeout=SLOW)
+        expect(page.locator("#chat-status")).to_contain_text("after a prompt", timeout=SLOW)
+        send(page, "en", "What is 2+3?", 3)
+        expect(page.locator("#chat-turns .left-out")).to_contain_text("Hello.")
+        expect(page.locator("#chat-turns .turns .cut")).not_to_have_count(0)
+        assert page.locator("#chat-turns .left-out b").count() == 0
+        page.locator("#chat-inside .label-wrap").click()
+        given = page.locator("#chat-rendered .plain").first
+        expect(given).not_to_contain_text("Hello.")
+        expect(given).to_contain_text("You are a helpful assistant.")
+        expect(page.locator("#chat-log .user").first).to_contain_text("Hello.")
+
+
+def test_what_fails_leaves_the_conversation_as_it_was(
+    chromium: Browser,  # noqa: F811
+    site: str,
+) -> None:
+    with visit(chromium, site, lang="en", size=LAPTOP, tab="chat") as page:
+        send(page, "en", "Hello.", 1)
+        page.locator("#chat-context input").fill("64")
+        page.locator("#chat-message textarea").fill("Thank you.")
+        page.keyboard.press("Enter")
+        expect(page.locator("#chat-status .bad")).to_contain_text("context", timeout=SLOW)
+        expect(page.locator("#chat-message textarea")).to_have_value("Thank you.")
+        expect(page.locator("#chat-log .user")).to_have_count(1)
+        expect(page.locator("#chat-log .bot")).to_have_count(1)
+        page.locator("#chat-retry").click()
+        expect(page.locator("#chat-log .bot")).to_have_count(1)
+        page.locator("#chat-context input").fill("2048")
+        send(page, "en", "Tell me a story about a king.", 2)
+
+
+def test_nothing_comes_after_clear(chromium: Browser, site: str) -> None:  # noqa: F811
+    with visit(chromium, site, lang="en", size=LAPTOP, tab="chat") as page:
+        page.locator("#chat-message textarea").fill("Tell me a story about a dragon.")
+        page.keyboard.press("Enter")
+        expect(page.locator("#chat-log .bot")).to_have_count(1, timeout=SLOW)
+        page.locator("#chat-clear").click()
+        expect(page.locator("#chat-log .user")).to_have_count(0, timeout=SLOW)
+        page.wait_for_timeout(1500)
+        assert page.locator("#chat-log .bot, #chat-turns .turns li").count() == 0
+
+
+def test_a_link_a_personality_and_the_second_exercise(
+    chromium: Browser,  # noqa: F811
+    site: str,
+) -> None:
+    [osaka] = [s for s in VOICES["kansai"].systems if "Osaka" in s]
+    query = urlencode({"system": osaka, "context": 256})
+    with visit(
+        chromium, site, lang="en", size=LAPTOP, tab=f"chat&{query}".replace("&", "&", 1)
+    ) as page:
+        system = page.locator("#chat-system textarea")
+        expect(system).to_have_value(osaka)
+        expect(page.locator("#chat-context input")).to_have_value("256")
+        expect(page.locator("#chat-persona input").last).to_be_checked(timeout=SLOW)
+        page.locator("#chat-exercises .label-wrap").click()
+        page.locator("#chat-check-2").click()
+        expect(page.locator("#chat-exercise-2-result")).to_contain_text("Right", timeout=180_000)
+        page.locator("#chat-persona label").first.click()
+        expect(system).to_have_value(CARDS[0].system, timeout=SLOW)
+        page.locator("#chat-check-2").click()
+        expect(page.locator("#chat-exercise-2-result .bad")).to_contain_text("Kansai", timeout=SLOW)
+        page.locator("#chat-big-five .label-wrap").click()
+        written = page.locator("#chat-big-five-text textarea")
+        before = written.input_value()
+        page.locator("#chat-extraversion input[type=range]").focus()
+        page.keyboard.press("ArrowRight")
+        expect(written).not_to_have_value(before, timeout=SLOW)
+        page.locator("#chat-big-five-use").click()
+        expect(system).to_have_value(written.input_value(), timeout=SLOW)
+
+
+def test_the_endpoint_refuses_a_conversation_that_does_not_fit(site: str) -> None:
+    long = [{"role": "user", "content": "word " * 600}, {"role": "assistant", "content": "Yes."}]
+    with pytest.raises(AppError, match="context"):
+        Client(site, verbose=False).predict("Hello.", long * 3, api_name="/chat")

@@ -12,7 +12,7 @@ SYSTEMS = [
 ]
 REQUEST = "What is 2+3?"
 MARKER = "Hey, great to talk to you!"
-ROWS = 8  # answers drawn at once
+ROWS = 8
 TIMES = 3
 SEED = 7
 

@@ -7,7 +7,7 @@ from backend.history import Turn
 from demo.widgets.marks import heading
 from demo.words import Words
 
-PARTS = ("system", "again", "new", "room")  # left of the context's end
+PARTS = ("system", "again", "new", "room")  # left of the context's end; "cut" is right of it
 SHOWN = 60  # characters of a message that was left out
 
 
@@ -15,7 +15,7 @@ def history_html(turns: Sequence[Turn], words: Words) -> str:
     """Draw a bar per turn, all on one scale, and name the exchanges that the last one left out."""
     if not turns:
         return f'<div class="say">{escape(words("chat.history_wait"))}</div>'
-    widest = max(len(t.prompt.ids) + t.room + t.cut for t in turns)
+    widest = max(t.context + t.cut if t.cut else len(t.prompt.ids) + t.room for t in turns)
     rows = "".join(row_html(n, turn, widest, words) for n, turn in enumerate(turns, start=1))
     legend = "".join(
         f'<li><i class="{part}"></i>{escape(words(f"chat.part_{part}"))}</li>'
@@ -30,7 +30,9 @@ def history_html(turns: Sequence[Turn], words: Words) -> str:
 
 def row_html(number: int, turn: Turn, widest: int, words: Words) -> str:
     """One turn: its bar, and the same in words."""
-    sizes = {name: getattr(turn, name) for name in (*PARTS, "cut")}
+    sizes = {name: getattr(turn, name) for name in PARTS}
+    if turn.cut:
+        sizes |= {"free": turn.context - sum(sizes.values()), "cut": turn.cut}
     bars = "".join(
         f'<i class="{name}" style="width:{100 * size / widest:.2f}%"></i>'
         for name, size in sizes.items()
@@ -48,7 +50,7 @@ def row_html(number: int, turn: Turn, widest: int, words: Words) -> str:
         context=turn.context,
     )
     if turn.dropped:
-        said += " " + words("chat.turn_cut", n=turn.dropped, ids=turn.cut)
+        said += " · " + words("chat.turn_cut", n=turn.dropped, ids=turn.cut)
     return (
         f'<li><span class="name">{escape(words("chat.turn", n=number))}</span>'
         f'<span class="turn" aria-hidden="true">{bars}</span>'
