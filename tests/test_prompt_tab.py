@@ -148,7 +148,7 @@ def test_predict_exercises_and_the_sets(chromium: Browser, site: str) -> None:  
         expect(second).to_contain_text("had 0 problems")
         page.locator("#prompt-thought .label-wrap").first.click()
         page.locator("#prompt-one-go").click()
-        expect(page.locator("#prompt-steps .steps li").first).to_be_visible(timeout=LONG)
+        expect(page.locator("#prompt-steps .worked-steps li").first).to_be_visible(timeout=LONG)
         page.locator("#prompt-every-go").click()
         expect(page.locator("#prompt-thought-bars")).to_contain_text("Gain", timeout=LONG)
         page.locator("#prompt-check-2").click()

@@ -1,7 +1,7 @@
 // Instruction and content in two colours under every prompt box of the lab (the course's 2).
 // The rule: known wordings are the instruction, a template's fixed text too; the rest is content.
 window.lab.parts = {
-  boxes: ["prompt", "message", "question", "system", "template"].map((end) => `[id$="-${end}"]:not([id^="tab-"]) textarea`).join(),
+  boxes: ["prompt", "message", "question", "query", "content", "system", "template", "wish-1", "wish-2"].map((end) => `[id$="-${end}"]:not([id^="tab-"]) textarea`).join(),
   // what the boxes held when their lines were drawn
   drawn: new WeakMap(),
   rule: new RegExp(
@@ -16,7 +16,7 @@ window.lab.parts = {
 
   // a text as [kind, text] pairs, "i" instruction and "c" content
   split(text, kind) {
-    if (kind === "system") return text ? [["i", text]] : [];
+    if (kind === "system" || kind === "wish") return text ? [["i", text]] : [];
     const found = [];
     const add = (of, part) => part && found.push([part.trim() ? of : "i", part]);
     if (kind === "template") {
@@ -39,7 +39,7 @@ window.lab.parts = {
     if (line && this.drawn.get(box) === box.value) return;
     this.drawn.set(box, box.value);
     if (!line) host.append((line = Object.assign(document.createElement("div"), { className: "parts" })));
-    const found = this.split(box.value.slice(0, 2000), host.id.split("-").pop());
+    const found = this.split(box.value.slice(0, 2000), host.id.replace(/-\d$/, "").split("-").pop());
     const key = document.createElement("span"), text = document.createElement("code");
     key.className = "key";
     for (const [kind, word] of [["i", words.instruction], ["c", words.content]]) {

@@ -99,7 +99,7 @@ def thought_panel(lab: Lab, identity: Identity, words: Words) -> tuple[Fields, g
                 elem_id="prompt-lang",
             )
             number = gr.Number(
-                1,
+                2,
                 label=words("prompt.problem_number"),
                 step=1,
                 minimum=1,
@@ -180,7 +180,7 @@ def pair_html(problem: Problem, groups: Sequence[Group], words: Words) -> str:
         body = answer_html(problem, group, made, words) if made else "…"
         drawn.append(f"<div><b>{escape(group.name)}</b>{body}</div>")
     title = marks.heading(words("prompt.one_title"), words, "measured")
-    return f'{title}<div>{escape(problem.question)}</div><div class="pair">{"".join(drawn)}</div>'
+    return f'{title}<div>{escape(problem.question)}</div><div class="ways">{"".join(drawn)}</div>'
 
 
 def answer_html(problem: Problem, group: Group, made: Generation, words: Words) -> str:
@@ -195,7 +195,7 @@ def answer_html(problem: Problem, group: Group, made: Generation, words: Words) 
     verdict = words("prompt.yes" if right else "prompt.no")
     tokens = words("prompt.tokens", n=len(made.steps))
     wanted = "" if right else escape(" · " + words("prompt.wanted", n=problem.result))
-    listed = f'<ol class="steps">{"".join(steps)}</ol>' if steps else ""
+    listed = f'<ol class="worked-steps">{"".join(steps)}</ol>' if steps else ""
     return (
         f"<div>{escape(made.text.strip())}</div>{listed}"
         f'<div><span class="{css}">{escape(verdict)}</span>{wanted} · {escape(tokens)}</div>'

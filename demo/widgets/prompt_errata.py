@@ -52,7 +52,7 @@ def lists_panel(lab: Lab, words: Words) -> None:
             jobs = (list_job(texts, None), list_job(texts, 2))
             whole, batched = [(await results(lab, job, MODEL, ListRun))[0] for job in jobs]
             loaded = lab.engine.model(MODEL)
-            first, other = loaded.encode(texts[0]), loaded.encode(texts[2])
+            first, other = loaded.encode(texts[2]), loaded.encode(texts[0])
             before = await listed(lab, MODEL, [first, other], SEEDED)
             after = await listed(lab, MODEL, [other, first], SEEDED)
         except LabError as error:
@@ -65,7 +65,7 @@ def lists_panel(lab: Lab, words: Words) -> None:
             marks.heading(words("prompt.lists_nested"), words, "measured")
             + box(whole.output)
             + shapes_html([whole, batched], words)
-            + order_html(texts[0], said, words)
+            + order_html(texts[2], said, words)
         )
 
     go.click(run, None, shown, **QUIET)

@@ -115,7 +115,7 @@ def search_panel(lab: Lab, identity: Identity, words: Words, own: gr.Textbox) ->
                     drawn = dev_html(search, tried, words, won) + test_html(tested, words)
                     said = words("prompt.search_test", n=done, of=total)
                     yield {status: marks.say(said), shown: drawn}
-            yield {status: marks.say(words("prompt.search_done"))}
+            yield {status: marks.say(words(f"prompt.search_done_{name}"))}
         except LabError as error:
             yield {status: marks.say(words.error(error), bad=True)}
 
@@ -150,7 +150,8 @@ def dev_html(search: Search, tried: Sequence[Group], words: Words, won: int = -1
         mark = f'<span class="same">{escape(words("prompt.won"))}</span>' if i == won else ""
         rows += (
             f'<tr><th scope="row">{spans(parts(template))}</th>'
-            f"<td>{group.rate.right} / {group.rate.total}</td><td>{mark}</td></tr>"
+            f'<td class="n">{group.rate.right} / {group.rate.total}</td>'
+            f'<td class="n">{mark}</td></tr>'
         )
     key = f'<div class="parts">{legend(words)}</div>'
     return marks.heading(label, words, "measured") + key + table(label, rows, "grid prompts")

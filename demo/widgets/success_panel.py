@@ -145,7 +145,7 @@ def snippet_code(chosen: Chosen, size: int, heat: float) -> str:
     pair = next((p for p in PAIRS if p.english == content), None)
     values: dict[str, object] = {
         "MODEL": model_value(CHAT),
-        "SAMPLING": {"do_sample": True, "temperature": heat, "top_k": 0, "top_p": 1.0},
+        "SAMPLING": {"do_sample": True, "temperature": float(heat), "top_k": 0, "top_p": 1.0},
         "N": size,
     }
     if pair and task in ("translate", "paraphrase"):
