@@ -182,6 +182,13 @@ def zone_of(name: str) -> tzinfo | None:
     return ZoneInfo(name) if name in _zones() else None
 
 
+def own_zone() -> tzinfo:
+    """Return the server's time zone."""
+    zone = datetime.now().astimezone().tzinfo
+    assert zone is not None, "an aware time has a zone"
+    return zone
+
+
 @cache
 def _zones() -> frozenset[str]:
     return frozenset(available_timezones())

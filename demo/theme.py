@@ -98,7 +98,9 @@ STYLES = (
     "memory.css",
     "prompt.css",
     "search.css",
+    "agents.css",
     "shots.css",
+    "templates.css",
     "chat.css",
     "classroom.css",
 )
@@ -114,6 +116,7 @@ _SCRIPTS = "".join(
         "words.js",
         "prompt.js",
         "shots.js",
+        "templates.js",
     )
 )
 

@@ -48,7 +48,7 @@ window.lab.strip = function (element, props, trigger, watch) {
       const bar = make("i");
       bar.style.width = `${(100 * c.raw) / top}%`;
       const tail = make("span", "n", percent(c.raw));
-      const right = make("span", "do"), removed = c.cut && words.removed.replace("{by}", c.cut);
+      const right = make("span", "do"), removed = c.cut && words.removed.replace("{by}", words[c.cut] || c.cut);
       row.append(make("code", "", c.piece), bar, tail, right);
       tail.title = removed || `${words.after} ${percent(c.prob)}`;
       if (c.id !== token.id && props.value.done) {
