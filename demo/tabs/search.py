@@ -18,6 +18,7 @@ from demo.links import Fields, link_button
 from demo.rag import BUDGET, HITS, Asked, Twin, asking, messages
 from demo.rag import twins as twins_of
 from demo.widgets import marks
+from demo.widgets.agent_panel import agent_panel
 from demo.widgets.code_pane import code_html, fill, model_value, sampling_values
 from demo.widgets.exercises import exercise, progress, verdict
 from demo.widgets.fold import fold
@@ -119,6 +120,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                 strip = token_strip(words, "search-strip")
             rag_set(lab, identity, words)
             injection(lab, identity, words, second, entered)
+            agent = agent_panel(lab, identity, words, source)
             folds(lab, words)
             with gr.Row(elem_classes="two-cards"):
                 with gr.Column(elem_classes="card"):
@@ -144,7 +146,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
             return words(f"waiting.{waiting}", n=asked.update.queue_position)
         return words("search.running", n=len(asked.steps))
 
-    async def ask(
+    async def answered(
         text: str,
         where: str,
         n: int,
@@ -217,7 +219,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     running = [
         gr.on(
             [go.click, question.submit],
-            ask,
+            answered,
             [question, source, most, budget, query, wrong, *settings.values],
             [status, hits, answer, packed, strip, code, twins, last],
             **QUIET,
@@ -228,7 +230,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     first.check.click(check, last, first.told, **QUIET)
     source.change(warm, source, **QUIET)
     guess.input(predict, guess, reveal, **QUIET)
-    return linked
+    return {**linked, **agent}
 
 
 def guessing(words: Words) -> tuple[gr.Radio, gr.HTML]:

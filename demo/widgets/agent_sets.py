@@ -19,7 +19,7 @@ from demo.events import QUIET, when_stopped
 from demo.identity import Identity
 from demo.rag import FALLBACK
 from demo.widgets import marks
-from demo.widgets.card_lines import card_lines
+from demo.widgets.card_lines import card_html
 from demo.widgets.fold import fold, table
 from demo.widgets.rate_bar import rate_bars
 from demo.words import Words
@@ -40,11 +40,12 @@ def agent_sets(lab: Lab, identity: Identity, words: Words) -> None:
         status = gr.HTML(marks.say(), elem_id="search-toolset-status")
         shown = gr.HTML(elem_id="search-toolset-rates")
         gr.HTML(
-            card_lines(
+            card_html(
                 words,
+                "tools",
                 {
-                    "the right tool and arguments": words("agents.rate_right"),
-                    "the answer from the result": words("agents.rate_answered"),
+                    "the right tool and arguments": "agents.rate_right",
+                    "the answer from the result": "agents.rate_answered",
                 },
             )
         )

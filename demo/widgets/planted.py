@@ -20,7 +20,7 @@ from demo.events import QUIET, when_stopped
 from demo.identity import Identity
 from demo.rag import FALLBACK, chat_model
 from demo.widgets import marks
-from demo.widgets.card_lines import card_lines
+from demo.widgets.card_lines import card_html
 from demo.widgets.fold import fold
 from demo.widgets.lanes import lanes_html
 from demo.widgets.rate_bar import rate_bars
@@ -69,7 +69,11 @@ def planted(lab: Lab, identity: Identity, words: Words) -> None:
         rates = gr.HTML(elem_id="search-planted-rates")
         gr.Markdown(words("agents.defence"))
         gr.HTML(
-            card_lines(words, {"obeys the order in a tool's result": words("agents.obeyed_order")})
+            card_html(
+                words,
+                "prompt injection",
+                {"obeys the order in a tool's result": "agents.obeyed_order"},
+            )
         )
 
     async def live(text: str, request: gr.Request) -> AsyncIterator[dict]:
