@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
 from backend.catalog import MODELS, CatalogEntry
@@ -214,6 +213,10 @@ class Lab:
         resident = next((m for m in self.status().models if m.model == name), None)
         if precision == "auto" and resident:
             precision = resident.precision
+        elif precision == "auto":
+            from backend.models import placed
+
+            precision = placed("auto", self.settings)[1].name
         if name in MODELS or not resident:
             return estimate(name, precision, context=context, sequences=sequences)
         config = self.engine.model(name).model.config.to_dict()
@@ -292,11 +295,3 @@ def generation(steps: Sequence[TokenStep], prompt_tokens: int) -> Generation:
         finish_reason=reason,
         prompt_tokens=prompt_tokens,
     )
-
-
-def as_json(record: TokenRecord | TokenStep) -> dict[str, object]:
-    """Return a record as plain JSON values; bytes as a list of numbers."""
-    values = asdict(record)
-    if "data" in values:
-        values["data"] = list(values["data"])
-    return values

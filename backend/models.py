@@ -24,7 +24,7 @@ from backend.detokenizer import Vocabulary
 from backend.errors import LabError
 from backend.precision import check_widths, precision
 from backend.settings import Settings
-from backend.types import Message, ModelInfo, Prompt, Schema
+from backend.types import Message, ModelInfo, PrecisionSpec, Prompt, Schema
 
 log = logging.getLogger(__name__)
 SMALL = 30_000_000  # parameters; below that a second thread costs more than it brings
@@ -132,10 +132,11 @@ def allowed_source(name: str, settings: Settings) -> str:
     return name
 
 
-def load(name: str, precision_name: str, settings: Settings) -> LoadedModel:
-    """Load a model; blocks for seconds. Raises LabError for what a person can mend."""
-    source = allowed_source(name, settings)
-    began = time.perf_counter()
+def placed(precision_name: str, settings: Settings) -> tuple[torch.device, PrecisionSpec]:
+    """Return the device that models run on, and what a precision's name means there.
+
+    Raises LabError.
+    """
     wanted = settings.device
     if wanted == "cuda" and not torch.cuda.is_available():
         raise LabError(
@@ -145,7 +146,14 @@ def load(name: str, precision_name: str, settings: Settings) -> LoadedModel:
         )
     device = torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
     bf16 = torch.cuda.is_bf16_supported() if device.type == "cuda" else None
-    spec = precision(precision_name, cuda_bf16=bf16)
+    return device, precision(precision_name, cuda_bf16=bf16)
+
+
+def load(name: str, precision_name: str, settings: Settings) -> LoadedModel:
+    """Load a model; blocks for seconds. Raises LabError for what a person can mend."""
+    source = allowed_source(name, settings)
+    began = time.perf_counter()
+    device, spec = placed(precision_name, settings)
     # bitsandbytes says at every int8 matrix product that it casts its input
     logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
     options: dict[str, Any] = {"dtype": getattr(torch, spec.dtype)}

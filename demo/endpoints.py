@@ -9,8 +9,8 @@ from dataclasses import asdict
 import gradio as gr
 
 from backend.errors import LabError
-from backend.lab import Lab, as_json
-from backend.types import Message, SamplingParams
+from backend.lab import Lab
+from backend.types import Message, SamplingParams, TokenRecord, TokenStep
 from demo.identity import Identity
 from demo.words import Words
 
@@ -68,6 +68,14 @@ def flat_content(content: object, bad: LabError) -> str:
         if len(texts) == len(content) and all(isinstance(text, str) for text in texts):
             return "".join(map(str, texts))
     raise bad
+
+
+def as_json(record: TokenRecord | TokenStep) -> dict[str, object]:
+    """Return a record as plain JSON values; bytes as a list of numbers."""
+    values = asdict(record)
+    if "data" in values:
+        values["data"] = list(values["data"])
+    return values
 
 
 def add_endpoints(lab: Lab, identity: Identity, words: Words) -> None:
@@ -188,7 +196,9 @@ def add_endpoints(lab: Lab, identity: Identity, words: Words) -> None:
     ) -> dict:
         """What a known or loaded model takes, in bytes per term; nothing is loaded."""
         with told(words):
-            found = lab.estimate(model, precision, context=context, sequences=sequences)
+            found = await asyncio.to_thread(
+                lab.estimate, model, precision, context=context, sequences=sequences
+            )
             sums = ("total_bytes", "allocated_bytes", "peak_bytes")
             return asdict(found) | {name: getattr(found, name) for name in sums}
 

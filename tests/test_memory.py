@@ -128,3 +128,9 @@ def test_the_lab_estimates_the_loaded_model_by_its_own_config(lab: Lab) -> None:
     assert found.weights_bytes == current.weights_bytes
     with pytest.raises(LabError):
         lab.estimate(json.loads('{"a": 1}'), "auto")
+
+
+def test_auto_is_what_a_load_here_would_take() -> None:
+    lab = Lab(Settings(device="cpu"))
+    assert lab.estimate(LLAMA, "auto") == estimate(LLAMA, "fp32")
+    lab.close()
