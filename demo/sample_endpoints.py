@@ -1,18 +1,19 @@
 """The public endpoints on several texts: /sample and /self_bleu (DESIGN 4.4)."""
 
 import asyncio
+import contextlib
 import statistics
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 
 import gradio as gr
 
 from backend.diversity import Companions, chosen_tokenizer, companions, refusal, self_bleu
-from backend.lab import Lab
-from backend.types import SamplingParams
+from backend.lab import Lab, generation
+from backend.types import SamplingParams, TokenStep
 from demo.endpoints import person_of, told
 from demo.identity import Identity
 from demo.widgets.self_bleu_view import Measured, measure
-from demo.widgets.sweep import generated
 from demo.words import Words
 
 MOST_TEXTS, MOST_CHARACTERS = 100, 40_000  # what one call may cost: n-grams grow with both
@@ -33,8 +34,11 @@ def add_sample_endpoints(lab: Lab, identity: Identity, words: Words) -> None:
         seed: int | None = None,
         num_return_sequences: int = 3,
         request: gr.Request = None,  # type: ignore[assignment]  # Gradio fills it
-    ) -> dict:
-        """Several texts without the prompt, their mean Self-BLEU in four readings, companions."""
+    ) -> AsyncIterator[dict]:
+        """Several texts without the prompt, their mean Self-BLEU in four readings, companions.
+
+        All at the end; while it runs, an empty object.
+        """
         with told(words):
             params = SamplingParams(
                 do_sample=do_sample,
@@ -50,10 +54,18 @@ def add_sample_endpoints(lab: Lab, identity: Identity, words: Words) -> None:
             if params.num_return_sequences < 2:
                 raise refusal("num_return_sequences", params.num_return_sequences, "2 or more")
             person = person_of(identity, request)
-            made = await generated(lab, prompt, model, params, person, operation="sample")
-            texts, rows = [g.text for g in made], [g.steps for g in made]
+            rows: list[list[TokenStep]] = [[] for _ in range(params.num_return_sequences)]
+            updates = lab.aupdates(
+                prompt, params, model=model, person=person, operation="sample", update_s=0.25
+            )
+            async with contextlib.aclosing(updates):
+                async for update in updates:
+                    for step in update.steps:
+                        rows[step.row].append(step)
+                    yield {}  # so that Gradio sees when somebody leaves
+            texts = [generation(steps, 0).text for steps in rows]
             measured = await asyncio.to_thread(measure, prompt, texts, rows)
-            return as_sample(texts, measured, params)
+            yield as_sample(texts, measured, params)
 
     async def self_bleu_of(
         texts: list[str], references: str = "all", tokenize: str = "auto"

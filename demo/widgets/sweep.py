@@ -92,13 +92,11 @@ async def generated(
     model: str,
     params: SamplingParams,
     person: str,
-    *,
-    operation: str = "generate",
 ) -> list[Generation]:
     """The same as `lab.generate`, freed when the task that awaits it is cancelled."""
     rows: list[list] = [[] for _ in range(params.num_return_sequences)]
     updates = lab.aupdates(
-        prompt, params, model=model, person=person, operation=operation, update_s=60.0
+        prompt, params, model=model, person=person, operation="generate", update_s=60.0
     )
     try:
         async for update in updates:
