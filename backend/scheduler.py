@@ -32,6 +32,12 @@ class RunningJob:
     turns: Iterator[object]
     channel: Channel[object]
 
+    def close(self) -> None:
+        """Free what the job holds."""
+        close = getattr(self.turns, "close", None)  # any iterator may be a job
+        if close:
+            close()
+
 
 class Scheduler:
     """One thread that owns every batch and job."""
@@ -127,6 +133,10 @@ class Scheduler:
         for ticket in (*self._running, *self._waiting):
             self._end(ticket, "cancelled", closing)
         for job in (*self._jobs, *self._new_jobs):
+            try:
+                job.close()
+            except Exception:  # its own clean-up failed: the others still end
+                log.exception("a job failed to close")
             job.channel.finish(closing)
 
     def _turn(self) -> bool:
@@ -181,9 +191,7 @@ class Scheduler:
         """Run a job up to its next yield; return whether it has more to do now."""
         if job.channel.closed:
             self._jobs.remove(job)
-            close = getattr(job.turns, "close", None)  # any iterator may be a job
-            if close:
-                close()
+            job.close()
             return True
         if job.channel.full:
             return False

@@ -193,3 +193,31 @@ def test_close_ends_what_runs() -> None:
         for _ in stream:
             pass
     assert time.monotonic() - began < 5
+
+
+def test_close_closes_jobs_also_one_that_fails_at_it() -> None:
+    lab, freed = Lab(Settings(threads=1)), threading.Event()
+
+    def spoilt(loaded: LoadedModel) -> Iterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            raise RuntimeError("cannot even close")
+
+    def holding(loaded: LoadedModel) -> Iterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            freed.set()
+
+    readers = [lab.run(job) for job in (spoilt, holding)]
+    for results in readers:
+        next(results)
+    lab.close()
+    assert freed.is_set()
+    for results in readers:
+        with pytest.raises(LabError, match="closing"):
+            for _ in results:
+                pass
