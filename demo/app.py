@@ -1,9 +1,11 @@
 """The app: own routes, the gate, and the page built once per language from one code."""
 
+import asyncio
 import contextlib
 import os
 import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -98,6 +100,9 @@ def create_app(lab: Lab) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # whoever waits for a load holds a thread; asyncio's own pool has six of them on two cores
+        pool = ThreadPoolExecutor(32 + lab.settings.max_streams + lab.settings.max_queue)
+        asyncio.get_running_loop().set_default_executor(pool)
         timer = threading.Timer(LOAD_AFTER_S, lab.start)
         timer.daemon = True
         timer.start()

@@ -1,6 +1,8 @@
 """Languages, cookies, the teacher, logins, foreign pages, health: without a model."""
 
+import asyncio
 import base64
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,3 +129,19 @@ def test_a_renamed_loopback_is_not_the_teacher() -> None:
     assert identity.is_teacher({}, "[::1]:7860")
     assert not identity.is_teacher({}, "rebound.example:7860")
     assert not Identity(Settings(host="0.0.0.0")).is_teacher({}, "127.0.0.1:7860")
+
+
+def test_a_class_that_waits_for_the_load_leaves_threads_for_others() -> None:
+    loaded = threading.Event()
+
+    async def waiting() -> None:
+        app = create_app(Idle(Settings()))
+        async with app.router.lifespan_context(app):
+            crowd = [asyncio.create_task(asyncio.to_thread(loaded.wait)) for _ in range(100)]
+            try:
+                await asyncio.wait_for(asyncio.to_thread(int), 20)
+            finally:
+                loaded.set()
+            await asyncio.gather(*crowd)
+
+    asyncio.run(waiting())
