@@ -21,6 +21,7 @@ from demo.identity import Identity
 from demo.words import LANGS, Lang, Words, words
 
 API = Path("docs/api.md")
+OWN = ("demo.app", "demo.teacher")  # the modules whose routes are listed
 READMES: dict[Lang, Path] = {"en": Path("README.md"), "ja": Path("README.ja.md")}
 # what a folder holds whose files have no docstring; the others are listed file by file
 FOLDERS = {
@@ -62,7 +63,7 @@ def api_page() -> str:
         parts += [f"### `{name}`", endpoint["description"], "\n".join(rows)]
     rows = ["| method | path | |", "|---|---|---|"]
     for route in create_app(lab).routes:
-        if isinstance(route, APIRoute) and route.endpoint.__module__ == "demo.app":
+        if isinstance(route, APIRoute) and route.endpoint.__module__ in OWN:
             method, says = min(route.methods or ()), (route.endpoint.__doc__ or "").strip()
             rows.append(f"| {method} | `{route.path}` | {says} |")
     parts += ["## Routes", "\n".join(rows)]
