@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from backend.lab import Lab, generation
-from backend.types import Generation, Message, SamplingParams, Schema, TokenStep
+from backend.types import Constraint, Generation, Message, SamplingParams, Schema, TokenStep
 from pocket.lines import wilson
 
 AT_ONCE = 4  # rows of one press of a button: a class shares the model
@@ -37,7 +37,8 @@ async def answers(
     *,
     at_once: int = AT_ONCE,
     tools: Sequence[Schema] = (),
-    **request_fields: object,
+    constraint: Constraint | None = None,
+    **request_fields: str,
 ) -> AsyncGenerator[tuple[int, Generation] | None, None]:
     """Yield (index, Generation) in the order in which they end, None once a second meanwhile.
 
@@ -52,7 +53,12 @@ async def answers(
     async def one(i: int) -> Generation:
         steps: list[TokenStep] = []
         updates = lab.aupdates(
-            prompts[i], each[i], update_s=1.0, tools=tuple(tools), **request_fields
+            prompts[i],
+            each[i],
+            update_s=1.0,
+            tools=tuple(tools),
+            constraint=constraint,
+            **request_fields,
         )
         async with contextlib.aclosing(updates):
             async for update in updates:

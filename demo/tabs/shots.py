@@ -19,7 +19,9 @@ from demo.widgets import marks
 from demo.widgets.base_chat_panel import base_chat_panel
 from demo.widgets.code_pane import code_html, fill, model_value, sampling_values
 from demo.widgets.exercises import exercise, progress, verdict
+from demo.widgets.format_panel import start_token_exercise
 from demo.widgets.model_name import name_panel
+from demo.widgets.second_half import templates_half
 from demo.widgets.settings_row import read, settings_row
 from demo.widgets.shot_editor import shot_editor, used_shots
 from demo.widgets.shot_rows import answers_html, empty_html, parts_of
@@ -52,6 +54,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                 reveal = gr.HTML(marks.say(), elem_id="shots-reveal")
             with gr.Accordion(words("exercise.title"), open=False, elem_id="shots-exercises"):
                 first = exercise(words, "shots", 1)
+                start_token_exercise(lab, words)
                 progress(words)
         with gr.Column(elem_classes="bench"):
             with gr.Column(elem_classes="card"):
@@ -98,6 +101,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
             name_panel(words)
             newline_panel(lab, words)
             three_models(lab, identity, words)
+            templates_half(lab, identity, words)
             with gr.Row(elem_classes="two-cards"):
                 with gr.Column(elem_classes="card"):
                     code = gr.HTML(elem_id="shots-code")
