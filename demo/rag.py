@@ -20,7 +20,7 @@ from backend.over_a_set import answers
 from backend.retrieval import Found
 from backend.types import SamplingParams, StreamUpdate, TokenStep
 
-HITS, BUDGET = 3, 200  # of the page's defaults: hits asked for, tokens for their lines
+HITS, BUDGET = 3, 400  # of the page's defaults: hits asked for, tokens for their lines
 FALLBACK = "pocket-chat"
 
 

@@ -86,7 +86,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                         label=words("search.most"), elem_id="search-most",
                     )  # fmt: skip
                     budget = gr.Slider(
-                        10, 600, value=BUDGET, step=10,
+                        10, 1000, value=BUDGET, step=10,
                         label=words("search.budget"), elem_id="search-budget",
                     )  # fmt: skip
                 with gr.Accordion(words("settings.more"), open=False, elem_id="search-settings"):
@@ -188,7 +188,8 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     def check(kept: tuple | None) -> str:
         """Exercise 1: cited with the hits, and nothing of it without context."""
         asked, texts = (kept[0], {twin.name: twin for twin in kept[1]}) if kept else (None, {})
-        right = asked is not None and helped(asked.question, texts)
+        given = words("search.question_default")
+        right = asked is not None and asked.question != given and helped(asked.question, texts)
         return verdict(
             lab, words, "search-1", right, words("search.exercise_1_not"),
             answer=asked.answer if asked else "",
