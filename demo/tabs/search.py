@@ -248,14 +248,18 @@ def guessing(words: Words) -> tuple[gr.Radio, gr.HTML]:
 
 def snippet(asked: Asked, words: Words) -> str:
     """Draw the code that gives the answer on screen."""
-    filled = {
+    return code_html("rag", fill("rag", snippet_values(asked)), words)
+
+
+def snippet_values(asked: Asked) -> dict[str, object]:
+    """Return the constants of that code."""
+    return {
         "MODEL": model_value(asked.model),
         "QUESTION": asked.question,
         "PASSAGES": list(asked.packed.passages),
         "PROMPT": CONTEXT_JA if is_japanese(asked.question) else CONTEXT,
         **sampling_values(asked.params),
     }
-    return code_html("rag", fill("rag", filled), words)
 
 
 def folds(lab: Lab, words: Words) -> None:

@@ -34,7 +34,7 @@ def answer_html(
     )
     shown = [s for s in sentences if done or s.passage]
     written = "" if done else escape(" ".join(s.text for s in sentences if not s.passage))
-    body = f'<div class="answer" lang="">{cited_html(shown, words)} {written}</div>'
+    body = f'<div class="answer">{cited_html(shown, words)} {written}</div>'
     if not done:
         return head + body
     if not packed:
