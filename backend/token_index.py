@@ -1,8 +1,9 @@
 """A regular expression over a vocabulary's bytes, as a graph of tokens; a process of its own.
 
 Willard and Louf (2023), by outlines_core. Its building cannot be interrupted and a pattern can ask
-for any memory, so whoever reads ends this process. In: a pickle of (pattern, table of bytes -> ids,
-an id for the end, most bytes of memory); out: a pickle of `Graph`, or of what was wrong as a str.
+for any memory, so this process limits itself and whoever reads ends it. In: a pickle of (pattern,
+table of bytes -> ids, an id for the end, most bytes of memory, most seconds of the processor); out:
+a pickle of `Graph`, or of what was wrong as a str.
 """
 
 import pickle
@@ -84,13 +85,14 @@ def after_blank(
 
 def main() -> None:
     """Read, limit the memory, build, write."""
-    pattern, table, end_id, most_bytes = pickle.load(sys.stdin.buffer)
+    pattern, table, end_id, most_bytes, most_s = pickle.load(sys.stdin.buffer)
     try:
         import resource
 
+        resource.setrlimit(resource.RLIMIT_CPU, (most_s, most_s))
         resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
     except (ImportError, ValueError, OSError):
-        pass  # Windows and macOS: the time limit alone holds
+        pass  # Windows and macOS: the reader's time limit holds
     try:
         answer: Graph | str = graph(pattern, table, end_id)
     except ValueError as error:

