@@ -30,7 +30,7 @@ def run(lab: Lab, groups: list[Group], params: SamplingParams) -> list[tuple[int
 
 
 def of_the_card(effect: str, name: str) -> Rate:
-    [found] = [row for row in CARD["lines"] if (row["effect"], row["name"]) == (effect, name)]
+    [found] = [row for row in CARD if (row["effect"], row["name"]) == (effect, name)]
     return Rate(right=found["right"], total=found["total"])
 
 

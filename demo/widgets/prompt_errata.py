@@ -86,6 +86,7 @@ def order_html(text: str, said: Sequence[str], words: Words) -> str:
         + f"<div><code>{escape(text)}</code></div>"
         + table(label, rows, "grid claims")
         + f'<div class="{"same" if same else "diff"}">{escape(told)}</div>'
+        + f"<div>{escape(words('prompt.order_note'))}</div>"
     )
 
 
