@@ -179,8 +179,10 @@ class Retrieval:
         return hits
 
     def _rest(self) -> None:
-        """Leave the web alone, twice as long after every failure."""
+        """Leave the web alone, twice as long after every failure; those at once are one."""
         with self._lock:
+            if self.wait_s:
+                return
             self._rest_s = min(self._rest_s * 2 or FIRST_REST_S, LONGEST_REST_S)
             self._rest_until = self._clock() + self._rest_s
 

@@ -18,7 +18,7 @@ def add_search_endpoints(lab: Lab, identity: Identity, words: Words) -> None:
     """Define both inside the current Blocks."""
 
     async def retrieve(query: str, source: str = "auto") -> dict:
-        """Hits for a query: {hits: [{title, link, snippet}], source: web, cached or offline}."""
+        """Hits and where they are from: web, cached or offline; `auto` asks the web first."""
         with told(words):
             found = await lab.retrieval.asearch(query, source)
             return found.as_json()

@@ -188,6 +188,7 @@ def test_a_class_that_searches_a_dead_network_leaves_few_threads_behind() -> Non
     cut.set()
     assert len(found) == 40
     assert {f.source for f in found} == {"offline"}
+    assert max(f.wait_s for f in found) <= FIRST_REST_S + 1  # one failure, not forty
     assert len(begun) <= 4
 
 

@@ -91,6 +91,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                     )  # fmt: skip
                 with gr.Accordion(words("settings.more"), open=False, elem_id="search-settings"):
                     query = gr.Textbox(
+                        "",
                         label=words("search.query"),
                         info=words("search.query_info"),
                         elem_id="search-query",
@@ -109,6 +110,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
             with gr.Column(elem_classes="card"):
                 twins = gr.HTML(marks.say(words("search.wait_twins")), elem_id="search-twins")
                 wrong = gr.Textbox(
+                    "",
                     label=words("search.wrong"),
                     info=words("search.wrong_info"),
                     lines=1,
