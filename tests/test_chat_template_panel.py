@@ -194,7 +194,7 @@ def test_stopping_and_constraining_hand_over_the_line_alone(lab: Lab) -> None:
 
 @pytest.mark.slow
 def test_the_four_ways_agree_with_the_card(lab: Lab) -> None:
-    lines = json.loads((WEIGHTS / "evaluation.json").read_text("utf-8"))["lines"]
+    lines = json.loads((WEIGHTS / "evaluation.json").read_text("utf-8"))
     names = {
         "template": "with the template",
         "twice": "two `<s>`",

@@ -50,10 +50,10 @@ def chat_template_panel(lab: Lab, words: Words) -> None:
             label=words("template.manner"),
             elem_id="shots-template-manner",
         )
+        opened = gr.Checkbox(
+            True, label=words("template.generation"), elem_id="shots-template-generation"
+        )
         with gr.Row(elem_classes="tools"):
-            opened = gr.Checkbox(
-                True, label=words("template.generation"), elem_id="shots-template-generation"
-            )
             fold_in = gr.Button(words("template.fold"), elem_id="shots-template-fold")
             go = gr.Button(words("template.go"), variant="primary", elem_id="shots-template-go")
         status = gr.HTML(marks.say(), elem_id="shots-template-status")
