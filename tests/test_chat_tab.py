@@ -1,5 +1,6 @@
 """Journeys through the Chat tab, in Chromium, on the shipped model."""
 
+from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
@@ -21,12 +22,19 @@ FOLDS = ("pair", "meter", "big-five", "only-new", "role", "inside", "tokens", "e
 DONE = {"en": "end token", "ja": "終了トークン"}
 
 
+@pytest.fixture(autouse=True)
+def _patience() -> Iterator[None]:
+    expect.set_options(timeout=SLOW)
+    yield
+    expect.set_options(timeout=5_000)
+
+
 def send(page: Page, lang: str, text: str, turn: int) -> None:
     page.locator("#chat-message textarea").fill(text)
     page.keyboard.press("Enter")
-    expect(page.locator("#chat-turns .turns li")).to_have_count(turn, timeout=SLOW)
-    expect(page.locator("#chat-log .bot")).to_have_count(turn, timeout=SLOW)
-    expect(page.locator("#chat-status")).to_contain_text(DONE[lang], timeout=SLOW)
+    expect(page.locator("#chat-turns .turns li")).to_have_count(turn)
+    expect(page.locator("#chat-log .bot")).to_have_count(turn)
+    expect(page.locator("#chat-status")).to_contain_text(DONE[lang])
 
 
 @pytest.mark.parametrize(
@@ -90,7 +98,7 @@ def test_empty_retry_edit_and_clear(chromium: Browser, site: str, lab: Lab) -> N
         send(page, "en", "Hello.", 1)
         page.locator("#chat-retry").click()
         expect(page.locator("#chat-log .bot")).to_have_count(1)
-        expect(page.locator("#chat-status")).to_contain_text("end token", timeout=SLOW)
+        expect(page.locator("#chat-status")).to_contain_text("end token")
         page.locator("#chat-log .user").first.hover()
         page.locator("#chat-log button[aria-label='Edit']").first.click()
         box = page.locator("#chat-log textarea").first
@@ -104,7 +112,7 @@ def test_empty_retry_edit_and_clear(chromium: Browser, site: str, lab: Lab) -> N
             ],
             SamplingParams(do_sample=True, temperature=0.8, top_p=0.9, seed=7, max_new_tokens=160),
         )[0].text
-        expect(page.locator("#chat-log .bot")).to_contain_text(want.strip(), timeout=SLOW)
+        expect(page.locator("#chat-log .bot")).to_contain_text(want.strip())
         page.locator("#chat-clear").click()
         expect(page.locator("#chat-log .user")).to_have_count(0)
 
@@ -114,7 +122,7 @@ def test_html_in_a_message_stays_text(chromium: Browser, site: str) -> None:  # 
         text = "<img src=x onerror=\"document.title='hit'\"><b>bold</b> &lt; &amp &"
         page.locator("#chat-message textarea").fill(text)
         page.keyboard.press("Enter")
-        expect(page.locator("#chat-log .bot")).to_have_count(1, timeout=SLOW)
+        expect(page.locator("#chat-log .bot")).to_have_count(1)
         assert page.locator("#chat-log .user img, #chat-log .user b").count() == 0
         assert page.title() == "LLM Tutorial Lab"
         assert page.locator("#chat-log .user").inner_text().strip() == text
@@ -142,23 +150,23 @@ def test_a_persona_is_picked_and_heard(
         page.locator("#chat-persona input").first.focus()
         page.keyboard.press("Space")
         system = page.locator("#chat-system textarea")
-        expect(system).to_have_value(CARDS[0].system, timeout=SLOW)
-        expect(page.locator("#chat-code")).to_contain_text("Kansai-jin", timeout=SLOW)
+        expect(system).to_have_value(CARDS[0].system)
+        expect(page.locator("#chat-code")).to_contain_text("Kansai-jin")
         page.locator("#chat-send").click()  # the course's own request is there
-        expect(page.locator("#chat-status")).to_contain_text(DONE[lang], timeout=SLOW)
+        expect(page.locator("#chat-status")).to_contain_text(DONE[lang])
         assert marks_in(page.locator("#chat-log .bot").inner_text() + "\n", "kansai")
         for name in FOLDS:
             page.locator(f"#chat-{name} .label-wrap").first.click()
         page.locator("#chat-pair-go").click()
-        expect(page.locator("#chat-pair-drawn .voices li")).to_have_count(2, timeout=SLOW)
+        expect(page.locator("#chat-pair-drawn .voices li")).to_have_count(2)
         expect(page.locator("#chat-pair-drawn .voices li").first.locator("mark")).not_to_have_count(
             0
         )
         page.locator("#chat-only-new-go").click()
-        expect(page.locator("#chat-only-new-drawn td.yes")).to_have_count(3, timeout=SLOW)
+        expect(page.locator("#chat-only-new-drawn td.yes")).to_have_count(3)
         expect(page.locator("#chat-only-new-drawn td.no")).to_have_count(1)
         page.locator("#chat-role-go").click()
-        expect(page.locator("#chat-role-drawn td.yes")).to_have_count(3, timeout=SLOW)
+        expect(page.locator("#chat-role-drawn td.yes")).to_have_count(3)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert not serious(page)
 
@@ -174,8 +182,8 @@ def test_a_full_context_leaves_out_the_oldest_and_says_so(
         expect(page.locator("#chat-turns .left-out")).to_have_count(0)
         page.locator("#chat-message textarea").fill("<b>Tell</b> me a story about a cat.")
         page.keyboard.press("Enter")
-        expect(page.locator("#chat-turns .turns li")).to_have_count(2, timeout=SLOW)
-        expect(page.locator("#chat-status")).to_contain_text("after a prompt", timeout=SLOW)
+        expect(page.locator("#chat-turns .turns li")).to_have_count(2)
+        expect(page.locator("#chat-status")).to_contain_text("after a prompt")
         send(page, "en", "What is 2+3?", 3)
         expect(page.locator("#chat-turns .left-out")).to_contain_text("Hello.")
         expect(page.locator("#chat-turns .turns .cut")).not_to_have_count(0)
@@ -196,23 +204,28 @@ def test_what_fails_leaves_the_conversation_as_it_was(
         page.locator("#chat-context input").fill("64")
         page.locator("#chat-message textarea").fill("Thank you.")
         page.keyboard.press("Enter")
-        expect(page.locator("#chat-status .bad")).to_contain_text("context", timeout=SLOW)
+        expect(page.locator("#chat-status .bad")).to_contain_text("context")
         expect(page.locator("#chat-message textarea")).to_have_value("Thank you.")
         expect(page.locator("#chat-log .user")).to_have_count(1)
         expect(page.locator("#chat-log .bot")).to_have_count(1)
         page.locator("#chat-retry").click()
         expect(page.locator("#chat-log .bot")).to_have_count(1)
         page.locator("#chat-context input").fill("2048")
-        send(page, "en", "Tell me a story about a king.", 2)
+        page.locator("#chat-max-new-tokens input").fill("600")  # more than the lab allows
+        page.locator("#chat-send").click()
+        expect(page.locator("#chat-status .bad")).to_contain_text("512")
+        expect(page.locator("#chat-turns .turns li")).to_have_count(1)
+        page.locator("#chat-max-new-tokens input").fill("60")
+        send(page, "en", "What is 2+3?", 2)
 
 
 def test_nothing_comes_after_clear(chromium: Browser, site: str) -> None:  # noqa: F811
     with visit(chromium, site, lang="en", size=LAPTOP, tab="chat") as page:
         page.locator("#chat-message textarea").fill("Tell me a story about a dragon.")
         page.keyboard.press("Enter")
-        expect(page.locator("#chat-log .bot")).to_have_count(1, timeout=SLOW)
+        expect(page.locator("#chat-log .bot")).to_have_count(1)
         page.locator("#chat-clear").click()
-        expect(page.locator("#chat-log .user")).to_have_count(0, timeout=SLOW)
+        expect(page.locator("#chat-log .user")).to_have_count(0)
         page.wait_for_timeout(1500)
         assert page.locator("#chat-log .bot, #chat-turns .turns li").count() == 0
 
@@ -223,9 +236,8 @@ def test_a_link_a_personality_and_the_second_exercise(
 ) -> None:
     [osaka] = [s for s in VOICES["kansai"].systems if "Osaka" in s]
     query = urlencode({"system": osaka, "context": 256})
-    with visit(
-        chromium, site, lang="en", size=LAPTOP, tab=f"chat&{query}".replace("&", "&", 1)
-    ) as page:
+    with visit(chromium, site, lang="en", size=LAPTOP, tab="chat") as page:
+        page.goto(f"{site}/?tab=chat&{query}")
         system = page.locator("#chat-system textarea")
         expect(system).to_have_value(osaka)
         expect(page.locator("#chat-context input")).to_have_value("256")
@@ -234,17 +246,17 @@ def test_a_link_a_personality_and_the_second_exercise(
         page.locator("#chat-check-2").click()
         expect(page.locator("#chat-exercise-2-result")).to_contain_text("Right", timeout=180_000)
         page.locator("#chat-persona label").first.click()
-        expect(system).to_have_value(CARDS[0].system, timeout=SLOW)
+        expect(system).to_have_value(CARDS[0].system)
         page.locator("#chat-check-2").click()
-        expect(page.locator("#chat-exercise-2-result .bad")).to_contain_text("Kansai", timeout=SLOW)
+        expect(page.locator("#chat-exercise-2-result .bad")).to_contain_text("Kansai")
         page.locator("#chat-big-five .label-wrap").click()
         written = page.locator("#chat-big-five-text textarea")
         before = written.input_value()
         page.locator("#chat-extraversion input[type=range]").focus()
         page.keyboard.press("ArrowRight")
-        expect(written).not_to_have_value(before, timeout=SLOW)
+        expect(written).not_to_have_value(before)
         page.locator("#chat-big-five-use").click()
-        expect(system).to_have_value(written.input_value(), timeout=SLOW)
+        expect(system).to_have_value(written.input_value())
 
 
 def test_the_endpoint_refuses_a_conversation_that_does_not_fit(site: str) -> None:

@@ -173,14 +173,17 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
             strip: strip_value(words, run=t.number, steps=steps),
         }
 
-    async def kept(changes: Changes, before: dict) -> AsyncIterator[dict]:
+    async def kept(t: Talk, changes: Changes, before: dict) -> AsyncIterator[dict]:
         """Pass changes on; where something fails, say it and put back what was there `before`."""
+        turns_before = t.turns
         try:
             async with contextlib.aclosing(changes):
                 async for change in changes:
                     yield change
         except LabError as error:
-            yield {status: marks.say(words.error(error), bad=True), **before}
+            t.turns = turns_before
+            told = marks.say(words.error(error), bad=True)
+            yield {status: told, turns: history_html(t.turns, words), **before}
 
     async def sent(
         t: Talk,
@@ -197,7 +200,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
         asked = [*answered(history), bubble("user", text)]
         yield {log: asked, message: ""}
         changes = reply(t, asked, system_text, positions, values, person_of(identity, request))
-        async for change in kept(changes, {log: history, message: text}):
+        async for change in kept(t, changes, {log: history, message: text}):
             yield change
 
     async def again(
@@ -215,7 +218,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
             return
         yield {log: asked}
         changes = reply(t, asked, system_text, positions, values, person_of(identity, request))
-        async for change in kept(changes, {log: history}):
+        async for change in kept(t, changes, {log: history}):
             yield change
 
     async def edited(
@@ -234,7 +237,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
         asked = [*history[:at], bubble("user", as_text(event.value))]
         yield {log: asked}
         changes = reply(t, asked, system_text, positions, values, person_of(identity, request))
-        async for change in kept(changes, {log: before}):
+        async for change in kept(t, changes, {log: before}):
             yield change
 
     def cleared() -> dict:

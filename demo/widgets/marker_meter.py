@@ -53,7 +53,7 @@ class Heard:
 def placed(line: str, request: str, where: str) -> list[Message]:
     """Return a request with a line as the system text, at the head of the user's turn, or not."""
     if where == "user":
-        return told("", f"{line.strip()}\n\n{request}")
+        return told("", f"{line.strip()}\n\n{request}".strip())
     return told(line if where == "system" else "", request)
 
 
