@@ -18,7 +18,8 @@
       for (const name of ["role", "class"]) place.setAttribute(name, said.getAttribute(name));
       place.textContent = said.textContent;
     }
-    if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus();
+    // what was pressed may be gone, as Withdraw is: then what came of it is next
+    if (focused && document.activeElement?.id !== focused) document.getElementById(document.getElementById(focused) ? focused : "said").focus();
   }
 
   document.addEventListener("submit", async (event) => {

@@ -58,7 +58,7 @@ def teacher_page(
     role = 'role="alert" class="say bad"' if problem else 'role="status" class="say"'
     body = (
         f"<p>{escape(words('teacher.known'))}</p>"
-        f'<div id="said" data-said {role}>{escape(problem or done)}</div>'
+        f'<div id="said" tabindex="-1" {role}>{escape(problem or done)}</div>'
         + tabs_card(classroom, words)
         + link_card(classroom, words, site, alone)
         + votes_card(classroom, words)
