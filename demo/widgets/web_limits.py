@@ -35,7 +35,9 @@ def anatomy_html(words: Words) -> str:
 def state_html(lab: Lab, words: Words) -> str:
     """Say what this lab has asked of the web so far, and whether it rests."""
     searching = lab.retrieval
-    said = words("search.web_state", asked=searching.asked, wait=searching.wait_s)
+    wait_s = searching.wait_s
+    key = "search.web_state" if wait_s else "search.web_state_free"
+    said = words(key, asked=searching.asked, wait=wait_s)
     limits = words(
         "search.web_limits",
         limit=f"{WEB_LIMIT_S:g}",
