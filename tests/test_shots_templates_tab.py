@@ -7,7 +7,7 @@ from tests.browser import LAPTOP, PHONE, chromium, visit  # noqa: F401  # a fixt
 from tests.test_generate_tab import serious
 
 pytestmark = pytest.mark.browser
-WAIT = 60_000
+WAIT = 120_000
 MATCHES = {"en": "matches", "ja": "一致"}
 DROPPED = {"en": "dropped without a word", "ja": "何も言わずに"}
 ORDER = {"en": "Message 3", "ja": "3番目"}
@@ -15,6 +15,7 @@ RIGHT = {"en": "Right", "ja": "正解"}
 
 
 def unfold(page: Page, name: str) -> None:
+    page.set_default_timeout(WAIT)
     page.locator(f"#shots-{name} > .label-wrap").click()
 
 

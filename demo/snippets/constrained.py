@@ -5,8 +5,8 @@ import re
 from outlines_core import Index, Vocabulary
 from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
 
-MODEL = "pocket/weights/base"
-PROMPT = "Please translate to Japanese: \nEnglish: I like the cat.\nJapanese:"
+MODEL = "pocket/weights/chat"
+PROMPT = "Please translate to Japanese: I like the cat."
 PATTERN = "[^\\n\u3002\uff1f]{1,30}[\u3002\uff1f]"  # of a schema: build_regex_from_schema
 SAMPLING = {"do_sample": False}
 MAX_NEW_TOKENS = 128
@@ -42,8 +42,10 @@ def allowed(_, ids):
     state = state_after(said)
     if state is None:
         state = state_after(said[1:])
-    blank = [t for t, d in bytes_of.items() if d[:1] == b" " and state_after(d[1:]) is not None]
-    return index.get_allowed_tokens(state) + ([] if said else blank)
+    ids = index.get_allowed_tokens(state)
+    if not said:
+        ids += [t for t, d in bytes_of.items() if d[:1] == b" " and state_after(d[1:]) is not None]
+    return ids
 
 
 for name, options in (("free", {}), ("constrained", {"prefix_allowed_tokens_fn": allowed})):
