@@ -5,8 +5,8 @@ import re
 from outlines_core import Index, Vocabulary
 from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
 
-MODEL = "pocket/weights/chat"
-PROMPT = "Please translate to Japanese: I like the cat."
+MODEL = "pocket/weights/base"
+PROMPT = "English: How are you?\nJapanese: お元気ですか？\n\nEnglish: I like the cat.\nJapanese:"
 PATTERN = "[^\\n\u3002\uff1f]{1,30}[\u3002\uff1f]"  # of a schema: build_regex_from_schema
 SAMPLING = {"do_sample": False}
 MAX_NEW_TOKENS = 128
