@@ -10,7 +10,7 @@ from tests.browser import LAPTOP, PHONE, chromium, visit  # noqa: F401  # a fixt
 from tests.test_generate_tab import serious
 
 pytestmark = pytest.mark.browser
-WAIT = 60_000
+WAIT = 120_000  # other journeys may run beside
 DONE = {"en": "Done:", "ja": "終わりました"}
 RIGHT = {"en": "Right", "ja": "正解"}
 OTHER = {"en": "When was Muhean founded?", "ja": "ラネソコはいつできましたか？"}
