@@ -1,5 +1,6 @@
 """Closed tabs, the class's link and the votes: the rules, and who may use them. No model."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from fastapi.testclient import TestClient
 from backend.classroom import MOST_VOTERS, Classroom, Question
 from backend.errors import LabError
 from backend.settings import Settings
-from demo.app import TABS, create_app
+from demo.app import TABS, build, create_app
 from demo.follow import check
+from demo.identity import Identity
 from demo.words import LANGS, words
 from tests.test_app import LOCAL, Idle
 
@@ -171,6 +173,21 @@ def test_every_tabs_question_is_known_in_both_languages(
     assert english["generate"] == Question(
         text=words("en")("generate.predict"), answers=("7", "9", "10", "31")
     )
+
+
+def test_both_languages_count_into_one_histogram() -> None:
+    lab = Idle(Settings())
+    for place, lang in enumerate(LANGS):  # one person, who answers again in the other language
+        page = build(lab, Identity(lab.settings), words(lang))
+        casts = [f for f in page.fns.values() if f.fn and f.fn.__name__ == "cast"]
+        assert len(casts) == len(lab.classroom.questions(lang))
+        for cast in casts:
+            _, value = cast.inputs[0].choices[place]
+            asyncio.run(cast.fn(value, None))
+            asyncio.run(cast.fn("no such answer", None))
+    for name, asked in lab.classroom.questions("en").items():
+        wanted = [int(place == len(LANGS) - 1) for place in range(len(asked.answers))]
+        assert lab.classroom.counts(name, len(asked.answers)) == wanted
 
 
 def test_the_teacher_closes_suggests_and_clears(teacher: tuple[TestClient, Classroom]) -> None:
