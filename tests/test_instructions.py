@@ -7,11 +7,12 @@ from itertools import pairwise
 import pytest
 
 from backend.catalog import ROOT
-from backend.instructions import CANDIDATES, CONTENT, COURSE, best, held_out, obeys, task_of
+from backend.instructions import CANDIDATES, CONTENT, COURSE, Task, best, held_out, obeys, task_of
 from backend.lab import Lab
 from backend.over_a_set import Rate
 from backend.prompts import prompt
-from backend.types import SamplingParams
+from backend.types import Generation, SamplingParams
+from demo.tabs.prompt import Last, grid_of, own_template
 from demo.widgets import chain_of_thought, prompt_search_panel, success_panel
 from demo.widgets.prompt_ask import MODELS, Chosen
 from demo.widgets.set_runs import Group, run_groups
@@ -100,7 +101,7 @@ def test_the_wish_stands_behind_the_problem_as_in_training() -> None:
 def test_the_page_finds_what_the_card_says(lab: Lab) -> None:
     chosen = Chosen(templates=COURSE, contents=(CONTENT,), others={})
     groups = success_panel.groups_of(chosen, "set", 20, 1.0, words("en"))
-    states = run(lab, groups, success_panel.SamplingParams(max_new_tokens=40))
+    states = run(lab, groups, SamplingParams(max_new_tokens=40))
     assert states[-1] == (240, 240)
     assert all(a <= b for a, b in pairwise(states))
 
@@ -136,9 +137,7 @@ def test_thinking_step_by_step_gains(lab: Lab, ja: bool) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", prompt_search_panel.TASKS)
-def test_a_search_finds_what_makes_the_base_model_do_a_task(
-    lab: Lab, task: prompt_search_panel.Task
-) -> None:
+def test_a_search_finds_what_makes_the_base_model_do_a_task(lab: Lab, task: Task) -> None:
     search = prompt_search_panel.search_of(task, MODELS[0], COURSE[0])
     tried = [search.group(one, search.dev) for one in search.candidates]
     run(lab, tried, prompt_search_panel.GREEDY)
@@ -146,3 +145,28 @@ def test_a_search_finds_what_makes_the_base_model_do_a_task(
     tested = [search.group(one, search.test) for one in (won, search.candidates[0])]
     run(lab, tested, prompt_search_panel.GREEDY)
     assert tested[0].rate.interval[0] > 0.5 > tested[1].rate.interval[1]
+
+
+def test_exercise_1_wants_an_own_template_with_enough_right_answers() -> None:
+    def done(template: str, right: int) -> Last:
+        pairs = HELD_OUT[:4]
+        chosen = Chosen(templates=(template,), contents=tuple(p.english for p in pairs), others={})
+        last = grid_of(chosen)
+        for group in last.groups:
+            for i, pair in enumerate(pairs):
+                text = pair.japanese if i < right else "?"
+                group.said[i] = Generation(
+                    text=text, steps=(), finish_reason="stop", prompt_tokens=0
+                )
+        return last
+
+    own = "In Japanese, please: {content}"
+    cases = (None, done(COURSE[0], 4), done(own, 2), done(own, 3))
+    found = [own_template(last, words("en")) for last in cases]
+    assert [right for right, _, _ in found] == [False, False, False, True]
+    hints = [hint for _, hint, _ in found[:3]]
+    assert "Nothing has been asked" in hints[0]
+    assert "one of the course's templates" in hints[1]
+    assert "2 of 4" in hints[2]
+    assert cases[3] is not None
+    assert cases[3].said["pocket-chat", own, HELD_OUT[0].english] == HELD_OUT[0].japanese
