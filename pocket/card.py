@@ -48,8 +48,8 @@ def tables(found: Evaluation) -> str:
             for row in found.diversity
         ),
         "",
-        "Preference tuning (DPO) costs diversity: mean Self-BLEU of three stories at temperature"
-        f" 1 is {found.alike['chat']:.1f} before and {found.alike['dpo']:.1f} after.",
+        "What preference tuning (DPO) does to diversity: mean Self-BLEU of three stories at"
+        f" temperature 1 is {found.alike['chat']:.1f} before and {found.alike['dpo']:.1f} after.",
         "",
         "Big Five: share of drawn answers with the trait's marker at levels 1 to 5, the other"
         " traits at 3:",
@@ -96,13 +96,13 @@ them.
 | recipe | {facts["recipe_hash"]}, seed {stages["seed"]} |
 | pre-training | {stages["base_tokens"]:,} tokens, loss {base_loss} at the end |
 | tuning | {stages["chat_tokens"]:,} tokens, loss {chat_loss} (answers only), then \
-{stages["late_tokens"]:,} with more crowded contexts and tool calls,\
- averaged with what was before it (share {stages["late_share"]}, chosen among seven on these\
- lines) |
+{stages["late_tokens"]:,} with crowded contexts and tool calls, then {stages["last_tokens"]:,} \
+with personalities; each of the two averaged with what was before it (shares \
+{stages["late_share"]} and {stages["last_share"]}, chosen among a few on these lines) |
 | preference | {stages["pairs"]} pairs, {facts["dpo"]["minutes"]} minutes |
 | machine | {facts["machine"]}, {facts["minutes"]} minutes, beside other work |
 | versions | {versions} |
-
+{"".join(f"| note | {note} |" + chr(10) for note in facts.get("notes", ()))}
 Held out by construction: a tenth of all sentences, of the invented names and of the tuples of
 numbers, a fifth of the refusal requests. The course's own inputs (its prompts, its two examples,
 `1+1=?`, the Kansai system line) are in the training text; their lines say "course". The base's

@@ -57,9 +57,11 @@ def main() -> None:
     facts = json.loads((FOLDER / "weights" / "training.json").read_text())
     before = facts["base_curve"][-1]["tokens"] / 1e6
     rows = [(row["tokens"] / 1e6, row) for row in facts["base_curve"]]
-    tuned = [(before + row["tokens"] / 1e6, row) for row in facts["chat_curve"]]
-    after = tuned[-1][0]
-    tuned += [(after + row["tokens"] / 1e6, row) for row in facts.get("late_curve", ())]
+    tuned, read = list[tuple[float, dict]](), before
+    for stage in ("chat", "late", "last"):
+        curve = facts.get(f"{stage}_curve", ())
+        tuned += [(read + row["tokens"] / 1e6, row) for row in curve]
+        read = tuned[-1][0]
     loss = {
         "base": [(x, row["loss"]) for x, row in rows],
         "chat": [(x, row["loss"]) for x, row in tuned],
