@@ -10,7 +10,7 @@ pytestmark = pytest.mark.browser
 WAIT = 120_000
 MATCHES = {"en": "matches", "ja": "一致"}
 DROPPED = {"en": "dropped without a word", "ja": "何も言わずに"}
-ORDER = {"en": "Message 3", "ja": "3番目"}
+ORDER = {"en": "has the role user", "ja": "role は user"}
 RIGHT = {"en": "Right", "ja": "正解"}
 
 
