@@ -39,16 +39,13 @@ CHOICES = [
 SENTENCE = "[^\\n\u3002\uff1f]{1,30}[\u3002\uff1f]"  # one line up to its full stop
 SCHEMA = {
     "type": "object",
-    "properties": {
-        "name": {"enum": ["search", "calculator", "clock"]},
-        "expression": {"type": "string", "maxLength": 12},
-    },
-    "required": ["name", "expression"],
+    "properties": {"answer": {"type": "integer", "minDigits": 1, "maxDigits": 3}},
+    "required": ["answer"],
 }
 DEFAULTS = {  # model, prompt, constraint
     "choice": (MODELS[0], as_text(COURSE, CONTENT), "\n".join(CHOICES)),
     "regex": (MODELS[0], as_text(COURSE, CONTENT), SENTENCE),
-    "json": (MODELS[1], "What is 12*3?", json.dumps(SCHEMA, indent=1)),
+    "json": (MODELS[1], "1+1=?", json.dumps(SCHEMA, indent=1)),
 }
 RUNS = (20, 100)
 GREEDY = SamplingParams(max_new_tokens=48, num_alternatives=8, seed=7)
