@@ -11,12 +11,12 @@ from backend.lab import Lab
 from backend.over_a_set import Rate
 from backend.shots import CONTENT, COURSE, as_text, as_turns
 from backend.types import SamplingParams
-from demo.widgets.base_chat_panel import MODELS, over_a_set
-from demo.widgets.code_pane import fill, sampling_values
+from demo.widgets.base_chat_panel import MODELS, over_a_set, side_by_side
+from demo.widgets.code_pane import SNIPPETS, fill, sampling_values
 from demo.widgets.set_runs import run_groups
 from demo.widgets.set_views import Row, apart
 from demo.widgets.shots_over_a_set import BASE, GREEDY, ONE_LINE, rows_of, sentences
-from demo.widgets.three_models import moved
+from demo.widgets.three_models import ASKED, PROMPTS, STAGES, as_given, moved
 from tests.conftest import WEIGHTS
 from tests.test_snippets import run
 
@@ -87,3 +87,16 @@ def test_the_snippets_print_what_the_page_shows(lab: Lab, tmp_path: Path) -> Non
         [said] = lab.generate(prompt, drawn_params, model=model)  # type: ignore[arg-type]
         shown = run(script).rpartition("--- 2-shot\n")[2]
         assert shown.startswith(said.text.strip().partition("\n")[0].strip())
+
+
+def test_the_other_scripts_say_what_the_panels_show(lab: Lab) -> None:
+    shown = run(SNIPPETS / "three_stages.py")
+    for model in STAGES:
+        for request in PROMPTS:
+            [said] = lab.generate(as_given(model, request), ASKED, model=model)
+            assert said.text.strip() in shown
+    shown = run(SNIPPETS / "base_against_chat.py")
+    for group in side_by_side(0):
+        for prompt in group.prompts:
+            [said] = lab.generate(prompt, group.params, model=group.model)  # type: ignore[arg-type]
+            assert said.text.strip().partition("\n")[0] in shown
