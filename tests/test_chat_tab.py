@@ -262,4 +262,4 @@ def test_a_link_a_personality_and_the_second_exercise(
 def test_the_endpoint_refuses_a_conversation_that_does_not_fit(site: str) -> None:
     long = [{"role": "user", "content": "word " * 600}, {"role": "assistant", "content": "Yes."}]
     with pytest.raises(AppError, match="context"):
-        Client(site, verbose=False).predict("Hello.", long * 3, api_name="/chat")
+        Client(site, verbose=False).predict("Hello.", long * 8, api_name="/chat")
