@@ -48,13 +48,13 @@ def opened(site: str, endpoint: str, data: list[object]) -> http.client.HTTPConn
 
 @pytest.mark.parametrize("endpoint", ["complete", "tokens", "sample"])
 def test_leaving_a_running_stream_frees_its_row(site: str, lab: Lab, endpoint: str) -> None:
-    stream = opened(site, endpoint, LONG)
+    stream = opened(site, endpoint, [*LONG, 2] if endpoint == "sample" else LONG)
     assert until(lambda: lab.status().active_streams == 1)
     stream.close()
     assert until(lambda: lab.status().active_streams == 0, timeout_s=2.0)
 
 
-@pytest.mark.parametrize("endpoint", ["complete", "tokens", "sample"])
+@pytest.mark.parametrize("endpoint", ["complete", "tokens"])
 def test_leaving_the_queue_frees_the_place(full_lab: tuple[Lab, str], endpoint: str) -> None:
     lab, site = full_lab
     stream = opened(site, endpoint, LONG)
