@@ -126,9 +126,9 @@ def search_panel(lab: Lab, identity: Identity, words: Words, own: gr.Textbox) ->
 
 def apart_html(words: Words) -> str:
     """Draw what is changed by hand, by a search, by prompt tuning and by training (errata 25)."""
-    heads = "".join(
+    heads = "<td></td>" + "".join(
         f'<th scope="col">{escape(words(f"prompt.apart_{key}"))}</th>'
-        for key in ("what", "changes", "readable", "paper")
+        for key in ("changes", "readable", "paper")
     )
     rows = "".join(
         f'<tr><th scope="row">{escape(words(f"prompt.apart_{way}"))}</th>'
