@@ -98,10 +98,16 @@ def test_a_page_says_nothing_in_the_other_language(here: Lang, there: Lang) -> N
     shown = [json.dumps(c["props"], ensure_ascii=False, default=str) for c in page["components"]]
     whole = re.sub("<pre.*?</pre>", "", " ".join(shown))  # code is English everywhere
     own = set(words(here)._texts.values())
+    # what a model is asked is an input: the course's are English on both pages
+    asked = re.compile(r"\.(question_default|example_\w+)$")
     foreign = [
         text
         for key, text in words(there)._texts.items()
-        if text not in own and "{" not in text and len(text) >= 12 and not key.startswith("docs")
+        if text not in own
+        and "{" not in text
+        and len(text) >= 12
+        and not key.startswith("docs")
+        and not asked.search(key)
     ]
     assert len(foreign) > 50
     found = [text for text in foreign if json.dumps(text, ensure_ascii=False)[1:-1] in whole]

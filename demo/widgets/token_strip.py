@@ -33,7 +33,17 @@ def strip_value(
     marks: bool = False,
 ) -> Value:
     """Return what the strip shows; prompt tokens first, then one chip per step."""
-    names = ("strip", "empty", "title", "measured", "chosen", "bytes", "removed", "after", "constraint")
+    names = (
+        "strip",
+        "empty",
+        "title",
+        "measured",
+        "chosen",
+        "bytes",
+        "removed",
+        "after",
+        "constraint",
+    )
     return {
         "run": str(run),
         "words": {name: words(f"strip.{name}") for name in (*names, "fork", "branch")},
