@@ -61,12 +61,16 @@ def test_the_public_names_and_parameters_are_the_contract(client: Client) -> Non
         "/self_bleu",
         "/distribution",
         "/estimate_memory",
+        "/retrieve",
+        "/ask",
         "/load_model",
     }
     names = {k: [p["parameter_name"] for p in v["parameters"]] for k, v in named.items()}
     assert names["/tokenize"] == ["text", "model"]
     assert names["/complete"] == names["/tokens"] == ["prompt", "model", *SAMPLING]
     assert names["/chat"] == ["message", "history", "system", *SAMPLING]
+    assert names["/retrieve"] == ["query", "source"]
+    assert names["/ask"] == ["question", "source", *SAMPLING]
     assert names["/load_model"] == ["model", "precision"]
     assert names["/estimate_memory"] == ["model", "precision", "context", "sequences"]
     defaults = {n: p.default for n, p in inspect.signature(SamplingParams).parameters.items()}

@@ -61,6 +61,7 @@ def failing(error: Exception) -> Callable[[], list[dict]]:
     return answer
 
 
+@pytest.mark.slow
 def test_nothing_of_the_search_packages_is_imported_before_the_first_search() -> None:
     code = (
         "import sys, demo.app, backend.lab\n"
