@@ -33,7 +33,7 @@ class Recipe:
 
 RECIPES = {
     "tiny": Recipe(base_tokens=120_000, chat_tokens=60_000),
-    "small": Recipe(base_tokens=3_400_000, chat_tokens=2_400_000),
+    "small": Recipe(base_tokens=5_200_000, chat_tokens=3_200_000),
     "full": Recipe(
         base_tokens=14_000_000,
         chat_tokens=12_000_000,

@@ -91,6 +91,7 @@ def test_nothing_of_fastapis_pages_is_served(plain: TestClient) -> None:
         assert "swagger" not in plain.get(path, headers={"Accept-Language": "en"}).text.lower()
 
 
+@pytest.mark.slow
 def test_the_teacher_enters_the_key_once(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text("open sesame\n")
@@ -102,6 +103,7 @@ def test_the_teacher_enters_the_key_once(tmp_path: Path) -> None:
     assert "You are the teacher" in lab.get("/teacher", headers={"Accept-Language": "en"}).text
 
 
+@pytest.mark.slow
 def test_logins_guard_all_but_the_probes(tmp_path: Path) -> None:
     logins = tmp_path / "logins"
     logins.write_text("# the class\nclass:secret\n先生:鍵\n", "utf-8")
@@ -131,6 +133,7 @@ def test_a_renamed_loopback_is_not_the_teacher() -> None:
     assert not Identity(Settings(host="0.0.0.0")).is_teacher({}, "127.0.0.1:7860")
 
 
+@pytest.mark.slow
 def test_a_class_that_waits_for_the_load_leaves_threads_for_others() -> None:
     loaded = threading.Event()
 

@@ -161,6 +161,7 @@ def teacher(served: tuple[TestClient, Classroom]) -> Iterator[tuple[TestClient, 
         room.set_open(tab, True)
 
 
+@pytest.mark.slow
 def test_every_tabs_question_is_known_in_both_languages(
     teacher: tuple[TestClient, Classroom],
 ) -> None:
@@ -175,6 +176,7 @@ def test_every_tabs_question_is_known_in_both_languages(
     )
 
 
+@pytest.mark.slow
 def test_both_languages_count_into_one_histogram() -> None:
     lab = Idle(Settings())
     for place, lang in enumerate(LANGS):  # one person, who answers again in the other language
@@ -254,6 +256,7 @@ def test_a_foreign_page_changes_nothing(teacher: tuple[TestClient, Classroom]) -
     assert framed == "frame-ancestors 'none'"
 
 
+@pytest.mark.slow
 def test_no_learner_may_do_any_of_it(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text("open sesame\n")

@@ -13,6 +13,7 @@ from demo.words import words
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [docs.API, *docs.READMES.values()], ids=str)
 def test_generated_parts_are_current(path: Path) -> None:
     def but_files(text: str) -> str:

@@ -18,6 +18,7 @@ from tests.browser import LAPTOP, chromium, visit  # noqa: F401  # a fixture
 from tests.conftest import serve
 from tests.test_scheduler import endless, until
 
+pytestmark = pytest.mark.slow  # some seconds each: they wait for what must not happen
 LONG = ["Tell me a story about a dragon.", "", True, 100.0, 1.0, 0, 0.0, 512, 1]
 BRIEF = ["Tell me a story about a dragon.", "", False, 1.0, 1.0, 0, 0.0, 1, 1]
 

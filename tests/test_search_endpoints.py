@@ -27,6 +27,9 @@ HOSTILE = [
 ]
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def client(site: str) -> Iterator[Client]:
     return Client(site + "/", verbose=False)
