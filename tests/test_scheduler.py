@@ -89,6 +89,7 @@ def test_a_full_queue_refuses_and_the_next_request_works(small_lab: Lab) -> None
     assert small_lab.generate(PROMPT, SamplingParams(max_new_tokens=2))
 
 
+@pytest.mark.slow
 def test_a_reader_that_stops_reading_pauses_only_itself(lab: Lab) -> None:
     params = SamplingParams(do_sample=True, seed=3, max_new_tokens=400, temperature=100)
     [alone] = lab.generate(PROMPT, params)
@@ -184,6 +185,7 @@ def test_the_heartbeat_goes_on_while_idle(lab: Lab) -> None:
     assert lab.ready() == (True, "ready")
 
 
+@pytest.mark.slow
 def test_close_ends_what_runs() -> None:
     lab = Lab(Settings(threads=1))
     stream = endless(lab)
@@ -195,6 +197,7 @@ def test_close_ends_what_runs() -> None:
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.slow
 def test_close_closes_jobs_also_one_that_fails_at_it() -> None:
     lab, freed = Lab(Settings(threads=1)), threading.Event()
 
