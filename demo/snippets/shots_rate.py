@@ -6,10 +6,12 @@ else has a list of what this model never saw.
 
 import math
 import random
+import sys
 
 from transformers import pipeline
 
-from pocket.sentences import HELD_OUT
+sys.path.insert(0, ".")  # run from the repository's root
+from pocket.sentences import HELD_OUT  # noqa: E402
 
 MODEL = "pocket/weights/base"
 ENGLISH = ["How are you?", "Today is a beautifulday."]
