@@ -11,7 +11,7 @@ import sys
 from transformers import pipeline
 
 sys.path.insert(0, ".")  # run from the repository's root
-from pocket.sentences import HELD_OUT  # noqa: E402
+from pocket.sentences import HELD_OUT
 
 MODEL = "pocket/weights/base"
 ENGLISH = ["How are you?", "Today is a beautifulday."]
