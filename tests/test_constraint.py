@@ -220,7 +220,7 @@ def test_anchors_around_the_whole_change_nothing(loaded: LoadedModel) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pattern", ["(a|b)*a(a|b){20}", "(a{1,300}){1,300}", r"\w{300}"])
+@pytest.mark.parametrize("pattern", ["(a|b)*a(a|b){20}", "(a{1,999}){1,999}", r"\w{300}"])
 def test_a_pattern_that_explodes_is_refused_in_time(loaded: LoadedModel, pattern: str) -> None:
     began = time.perf_counter()
     with pytest.raises(LabError) as raised:
