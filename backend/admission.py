@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from backend.errors import LabError
 from backend.models import LoadedModel
+from backend.queueing import Limits
 from backend.settings import Settings
 from backend.types import Message, Request
 
@@ -58,16 +59,17 @@ def is_message(message: object, roles: Sequence[str] = ROLES) -> bool:
     return message.get("role") in roles and isinstance(message.get("content"), str)
 
 
-def check_limits(request: Request, settings: Settings) -> None:
-    """Refuse, never clip, what is more than the lab allows."""
+def check_limits(request: Request, settings: Settings, limits: Limits) -> None:
+    """Refuse, never clip, what is more than the lab allows, or than one person may have."""
     params = request.params
+    most_rows = min(settings.max_streams, limits.rows) if request.person else settings.max_streams
     for code, name, value, most in (
         ("too_many_new_tokens", "max_new_tokens", params.max_new_tokens, settings.max_new_tokens),
         (
             "too_many_rows",
             "num_return_sequences",
             params.num_return_sequences,
-            settings.max_streams,
+            most_rows,
         ),
     ):
         if value > most:

@@ -10,12 +10,11 @@ import contextlib
 import dataclasses
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from backend.errors import LabError
 from backend.lab import Lab
 from backend.tools import LONGEST_RESULT, Tool, Turn, called, checked
-from backend.types import Message, Prompt, SamplingParams, TokenStep, ToolOutcome
+from backend.types import Message, Prompt, SamplingParams, StreamUpdate, TokenStep, ToolOutcome
 
 MOST_STEPS = 5
 LLAMA_MARKS = ("<<SYS>>", "<</SYS>>", "[INST]", "[/INST]")  # ordinary pieces, but the format's own
@@ -30,8 +29,7 @@ class Lane:
     number: int  # from 1
     prompt: Prompt  # what the model was given
     steps: tuple[TokenStep, ...] = ()
-    waiting: Literal["", "loading", "queued"] = ""
-    queue_position: int = 0
+    update: StreamUpdate = StreamUpdate()  # the last, which says what it waits for
     turn: Turn | None = None  # once the model's turn has ended
     result: str | None = None  # what the tool returned
     error: LabError | None = None  # why it could not
@@ -94,8 +92,7 @@ async def lanes(
                 lane = dataclasses.replace(
                     lane,
                     steps=(*lane.steps, *update.steps),
-                    waiting=update.waiting,
-                    queue_position=update.queue_position,
+                    update=update,
                 )
                 yield lane
         turn = checked(lane.text, tools)

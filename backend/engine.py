@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from backend.catalog import POCKET
 from backend.errors import LabError
+from backend.queueing import Limits
 from backend.settings import Settings
 from backend.types import EngineStats, ModelInfo, Request, RequestStats, TokenStep
 
@@ -33,10 +34,11 @@ class LocalEngine:
         self,
         settings: Settings,
         *,
+        limits: Limits,
         on_end: Callable[[RequestStats], None],
         on_load: Callable[[ModelInfo], None],
     ) -> None:
-        self._settings = settings
+        self._settings, self._limits = settings, limits
         self._on_end, self._on_load = on_end, on_load
         self._models: dict[str, LoadedModel] = {}
         self._current = settings.model
@@ -125,6 +127,8 @@ class LocalEngine:
                     max_streams=self._settings.max_streams,
                     kv_cache_bytes=self._settings.kv_cache_bytes or free_for_kv(loaded.info.device),
                     on_end=self._on_end,
+                    limits=self._limits,
+                    max_queue=max(self._settings.max_queue, 1),
                 )
             self._models[name] = loaded
             release()
@@ -148,16 +152,12 @@ class LocalEngine:
 
         release()
 
-    def submit(self, ticket: "Ticket") -> None:
-        """Put a request in line. Raises LabError when the line is full or it can never fit."""
+    def submit(self, ticket: "Ticket", *, patient: bool = False) -> bool:
+        """Put a request in line. Raises LabError when the line is full or it can never fit.
+
+        A patient one is told False while its person's limits leave no place for it.
+        """
         scheduler = self.scheduler
-        if scheduler.queue_depth >= max(self._settings.max_queue, 1):
-            raise LabError(
-                "busy",
-                f"{scheduler.queue_depth} requests are waiting already",
-                "Try again in a minute",
-                value=scheduler.queue_depth,
-            )
         from backend.batch import Batch
 
         needed = Batch(ticket.loaded).bytes_with(ticket)
@@ -170,7 +170,7 @@ class LocalEngine:
                 value=needed,
                 allowed=scheduler.kv_cache_bytes,
             )
-        scheduler.submit(ticket)
+        return scheduler.submit(ticket, patient=patient)
 
     def stream(self, request: Request) -> Iterator[TokenStep]:
         """Yield the steps of a request; closing the iterator frees its rows."""
@@ -197,9 +197,9 @@ class LocalEngine:
             submitted_s=time.monotonic(),
         )
 
-    def run(self, job: "Job", model: str = "") -> Iterator[object]:
+    def run(self, job: "Job", model: str = "", *, person: str = "") -> Iterator[object]:
         """Yield what a job yields, one forward at a time beside the rows."""
-        channel = self.scheduler_of(model).run(self.model(model), job)
+        channel = self.scheduler_of(model).run(self.model(model), job, person=person)
         yield from drain(channel, lambda: None)
 
     def scheduler_of(self, model: str) -> "Scheduler":
@@ -232,7 +232,7 @@ class LocalEngine:
             self._scheduler.close(timeout_s)
 
 
-def drain(channel: "Channel[Item]", begin: Callable[[], None]) -> Iterator[Item]:
+def drain(channel: "Channel[Item]", begin: Callable[[], object]) -> Iterator[Item]:
     """Yield a channel's items to its end, then raise its error; leaving closes it."""
     try:
         begin()

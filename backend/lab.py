@@ -13,6 +13,7 @@ from backend.engine import LocalEngine
 from backend.errors import LabError
 from backend.memory import MemoryEstimate, estimate
 from backend.metrics import Metrics
+from backend.queueing import Limits
 from backend.retrieval import Retrieval
 from backend.settings import Settings
 from backend.types import (
@@ -30,6 +31,7 @@ from backend.types import (
     TokenStep,
     ToolOutcome,
 )
+from backend.updates import WAITING_UPDATE_S, updates
 
 if TYPE_CHECKING:
     from backend.batch import Ticket
@@ -37,20 +39,21 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 PAGE_UPDATE_S = 0.1
-WAITING_UPDATE_S = 1.0
 BEAT_LIMIT_S = 10.0
 
 
 class Lab:
     """The engine with its checks and its numbers. Safe from many threads; close() ends it."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, *, limits: Limits = Limits()) -> None:
+        self.settings, self.limits = settings, limits
         self.metrics = Metrics(self.status)
         self.classroom = Classroom()
         self.cells: Cells[object] = Cells()  # results that a class shares, by their settings
         self.retrieval = Retrieval(settings.search)
-        self.engine = LocalEngine(settings, on_end=self.metrics.ended, on_load=self.metrics.loaded)
+        self.engine = LocalEngine(
+            settings, limits=limits, on_end=self.metrics.ended, on_load=self.metrics.loaded
+        )
 
     def start(self) -> None:
         """Begin loading in the background; idempotent. Whatever needs a model does it too."""
@@ -140,12 +143,15 @@ class Lab:
         params: SamplingParams = SamplingParams(),
         *,
         operation: str = "stream",
+        patient: bool = False,
         **request_fields: object,
     ) -> AsyncGenerator[TokenStep, None]:
         """The same as `stream`, on an event loop."""
-        updates = self.aupdates(prompt, params, update_s=0.0, operation=operation, **request_fields)
-        async with contextlib.aclosing(updates):
-            async for update in updates:
+        reading = self.aupdates(
+            prompt, params, update_s=0.0, operation=operation, patient=patient, **request_fields
+        )
+        async with contextlib.aclosing(reading):
+            async for update in reading:
                 for step in update.steps:
                     yield step
 
@@ -156,12 +162,14 @@ class Lab:
         *,
         update_s: float = PAGE_UPDATE_S,
         operation: str = "stream",
+        patient: bool = False,
         **request_fields: object,
     ) -> AsyncGenerator[StreamUpdate, None]:
         """Yield what a page redraws: the first token at once, then about ten updates a second.
 
-        While it waits, for the load or in the queue, it yields at least once a second, so that
-        leaving is seen. Closing it frees the rows within two steps.
+        While it waits, for the load or in line, it yields at least once a second, so that leaving
+        is seen. Closing it frees the rows within two steps. A `patient` one, of several that a
+        page sends for one person, waits where another would be refused for the person's limits.
         """
         make = asyncio.create_task(
             asyncio.to_thread(
@@ -179,31 +187,13 @@ class Lab:
             ticket = make.result()
         finally:
             make.cancel()
-        channel, loop, changed = ticket.channel, asyncio.get_running_loop(), asyncio.Event()
-
-        def wake() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has closed: nobody listens
-                loop.call_soon_threadsafe(changed.set)
-
-        try:
-            channel.listen(wake)
-            self._submit(ticket)
-            while True:
-                finished = channel.finished  # read before the items: none can come after it
-                if items := channel.take():
-                    yield StreamUpdate(steps=tuple(items))
-                if finished:
-                    break
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), WAITING_UPDATE_S)
-                changed.clear()
-                position = self.engine.scheduler.queue_position(ticket)
-                if position is not None:
-                    yield StreamUpdate(waiting="queued", queue_position=position)
-            if channel.error:
-                raise channel.error
-        finally:
-            channel.close()
+        place = self.engine.scheduler.line.place
+        reading = updates(
+            ticket.channel, lambda: self._submit(ticket, patient), lambda: place(ticket)
+        )
+        async with contextlib.aclosing(reading):
+            async for update in reading:
+                yield update
 
     def estimate(
         self, model: str, precision: str, *, context: int = 0, sequences: int = 1
@@ -222,9 +212,9 @@ class Lab:
         config = self.engine.model(name).model.config.to_dict()
         return estimate(config, precision, context=context, sequences=sequences)
 
-    def run(self, job: "Job", model: str = "") -> Iterator[object]:
+    def run(self, job: "Job", model: str = "", *, person: str = "") -> Iterator[object]:
         """Yield what a job on the model thread yields; closing the iterator ends the job."""
-        return self.engine.run(job, model)
+        return self.engine.run(job, model, person=person)
 
     def load_model(self, model: str, precision: str) -> ModelInfo:
         """Load a model and make it the current one; blocks. Raises LabError."""
@@ -272,11 +262,11 @@ class Lab:
         from backend.admission import check_limits, check_prompt
 
         check_prompt(request.prompt, tools=bool(request.tools))
-        check_limits(request, self.settings)
+        check_limits(request, self.settings, self.limits)
         return self.engine.ticket(request, update_s=update_s)
 
-    def _submit(self, ticket: "Ticket") -> None:
-        self._counted(ticket.request, lambda: self.engine.submit(ticket))
+    def _submit(self, ticket: "Ticket", patient: bool = False) -> bool:
+        return self._counted(ticket.request, lambda: self.engine.submit(ticket, patient=patient))
 
     def _counted(self, request: Request, do: Callable[[], Result]) -> Result:
         try:

@@ -9,7 +9,7 @@ from backend.lab import Lab, generation
 from backend.types import Constraint, Generation, Message, SamplingParams, Schema, TokenStep
 from pocket.lines import wilson
 
-AT_ONCE = 4  # rows of one press of a button: a class shares the model
+AT_ONCE = 4  # requests of one press of a button, where a person's limit is not less
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ async def answers(
     prompts: Sequence[str | Sequence[Message]],
     params: SamplingParams | Sequence[SamplingParams],
     *,
-    at_once: int = AT_ONCE,
+    person: str = "",
     tools: Sequence[Schema] = (),
     constraint: Constraint | None = None,
     **request_fields: str,
@@ -43,9 +43,10 @@ async def answers(
     """Yield (index, Generation) in the order in which they end, None once a second meanwhile.
 
     `params` is one for all or one for each; `prompt_tokens` is not counted here and stays 0.
-    Closing it frees what runs. Raises LabError of the
-    first that is refused.
+    The set takes turns within its person's limits. Closing it frees what runs. Raises LabError of
+    the first that is refused.
     """
+    at_once = min(AT_ONCE, lab.limits.running) if person else AT_ONCE
     each = [params] * len(prompts) if isinstance(params, SamplingParams) else list(params)
     waiting = iter(range(len(prompts)))
     running: dict[asyncio.Task[Generation], int] = {}
@@ -56,8 +57,10 @@ async def answers(
             prompts[i],
             each[i],
             update_s=1.0,
+            patient=True,
             tools=tuple(tools),
             constraint=constraint,
+            person=person,
             **request_fields,
         )
         async with contextlib.aclosing(updates):

@@ -1,7 +1,8 @@
 """The model thread: admit, one batched step of the rows, one turn of each job, again.
 
-Nothing else touches a model. A request waits in order until its rows and KV bytes fit; leaving is
-seen within two steps while running, at the next turn (at most half a second) while waiting.
+Nothing else touches a model. A request waits in line (backend.queueing) until its rows and KV
+bytes fit; leaving is seen within two steps while running, at the next turn (at most half a second)
+while waiting. Jobs have a line of their own.
 """
 
 import itertools
@@ -16,12 +17,14 @@ from backend.batch import Batch, Ticket
 from backend.channel import Channel
 from backend.errors import LabError
 from backend.models import LoadedModel, use_threads
+from backend.queueing import Limits, Line
 from backend.types import Outcome, RequestStats
 
 log = logging.getLogger(__name__)
 
 Job = Callable[[LoadedModel], Iterator[object]]  # yields after every forward
 IDLE_TURN_S = 0.5
+MOST_JOBS = 4  # begun at a time: each holds memory of its own
 
 
 @dataclass(kw_only=True, eq=False)
@@ -43,15 +46,21 @@ class Scheduler:
     """One thread that owns every batch and job."""
 
     def __init__(
-        self, *, max_streams: int, kv_cache_bytes: int, on_end: Callable[[RequestStats], None]
+        self,
+        *,
+        max_streams: int,
+        kv_cache_bytes: int,
+        on_end: Callable[[RequestStats], None],
+        limits: Limits,
+        max_queue: int,
     ) -> None:
         self.max_streams, self.kv_cache_bytes = max_streams, kv_cache_bytes
         self._on_end = on_end
-        self._waiting: deque[Ticket] = deque()
+        self.line: Line[Ticket] = Line(limits, most=max_queue)
+        self.job_line: Line[RunningJob] = Line(limits, most=max_queue)
         self._running: list[Ticket] = []
         self._batches: dict[int, Batch] = {}  # by identity of the loaded model
-        self._jobs: deque[RunningJob] = deque()
-        self._new_jobs: deque[RunningJob] = deque()
+        self._jobs: deque[RunningJob] = deque()  # begun, the next to have a turn first
         self._poke = threading.Event()
         self._closing = False
         self.last_beat = 0.0
@@ -62,31 +71,34 @@ class Scheduler:
         self._thread.start()
 
     # any thread
-    def submit(self, ticket: Ticket) -> None:
-        """Put a request in line. Its channel gets the steps and the end."""
+    def submit(self, ticket: Ticket, *, patient: bool = False) -> bool:
+        """Put a request in line; its channel gets the steps and the end. See `Line.join`."""
+        params = ticket.request.params
         ticket.channel.on_change = self._poke.set
-        self._waiting.append(ticket)
+        ticket.submitted_s = time.monotonic()
+        joined = self.line.join(
+            ticket,
+            person=ticket.request.person,
+            rows=params.num_return_sequences,
+            now_s=ticket.submitted_s,
+            patient=patient,
+        )
         self._poke.set()
+        return joined
 
-    def run(self, loaded: LoadedModel, job: Job) -> Channel[object]:
-        """Start a job; what it yields, None apart, arrives in the channel."""
+    def run(self, loaded: LoadedModel, job: Job, *, person: str = "") -> Channel[object]:
+        """Put a job in line; what it yields, None apart, comes in the channel. Raises LabError."""
         channel: Channel[object] = Channel(limit=1024, update_s=0.0)
         channel.on_change = self._poke.set
-        self._new_jobs.append(RunningJob(loaded=loaded, turns=job(loaded), channel=channel))
+        running = RunningJob(loaded=loaded, turns=job(loaded), channel=channel)
+        self.job_line.join(running, person=person, rows=1, now_s=time.monotonic())
         self._poke.set()
         return channel
-
-    def queue_position(self, ticket: Ticket) -> int | None:
-        """Return how many requests are ahead, None once it runs."""
-        for position, waiting in enumerate(tuple(self._waiting)):
-            if waiting is ticket:
-                return position
-        return None
 
     @property
     def queue_depth(self) -> int:
         """Requests that wait."""
-        return len(self._waiting)
+        return len(self.line.waiting)
 
     @property
     def active_streams(self) -> int:
@@ -130,9 +142,9 @@ class Scheduler:
             if not worked:
                 self._poke.wait(IDLE_TURN_S)
         closing = LabError("closing", "the lab is closing", "Start it again")
-        for ticket in (*self._running, *self._waiting):
+        for ticket in (*self._running, *self.line.waiting):
             self._end(ticket, "cancelled", closing)
-        for job in (*self._jobs, *self._new_jobs):
+        for job in (*self._jobs, *self.job_line.waiting):
             try:
                 job.close()
             except Exception:  # its own clean-up failed: the others still end
@@ -141,13 +153,13 @@ class Scheduler:
 
     def _turn(self) -> bool:
         """Do one round of everything; return whether there was anything to do."""
-        for ticket in [t for t in self._waiting if t.channel.closed]:
-            self._waiting.remove(ticket)
-            self._end(ticket, "cancelled")
-        for ticket in [t for t in self._running if t.channel.closed]:
-            self._end(ticket, "cancelled")
-        while self._waiting and self._fits(self._waiting[0]):
-            self._admit(self._waiting.popleft())
+        for ticket in [*self.line.waiting, *self._running]:
+            if ticket.channel.closed:
+                self._end(ticket, "cancelled")
+        for ticket in self.line.late(time.monotonic()):
+            self._end(ticket, "timeout", self.line.too_late())
+        while (first := self.line.next()) and self._fits(first):
+            self._admit(first)
         worked = False
         for key, batch in tuple(self._batches.items()):
             use_threads(batch.loaded.threads)
@@ -160,11 +172,25 @@ class Scheduler:
                 self.batch_sizes[size - 1] += 1
             if not batch.rows:
                 del self._batches[key]  # its model may have been unloaded
-        while self._new_jobs:
-            self._jobs.append(self._new_jobs.popleft())
-        for job in tuple(self._jobs):
-            worked = self._turn_job(job) or worked
+        self._begin_jobs()
+        for _ in range(len(self._jobs)):  # one turn of one job that can go on
+            job = self._jobs[0]
+            self._jobs.rotate(-1)
+            if self._turn_job(job):
+                return True
         return worked
+
+    def _begin_jobs(self) -> None:
+        now_s = time.monotonic()
+        for job in self.job_line.waiting:
+            if job.channel.closed:
+                self.job_line.leave(job, now_s=now_s)
+        for job in self.job_line.late(now_s):
+            self.job_line.leave(job, now_s=now_s)
+            job.channel.finish(self.job_line.too_late())
+        while len(self._jobs) < MOST_JOBS and (next_job := self.job_line.next()):
+            self.job_line.begin(next_job, now_s=now_s)
+            self._jobs.append(next_job)
 
     def _batch(self, loaded: LoadedModel) -> Batch:
         return self._batches.setdefault(id(loaded), Batch(loaded))
@@ -179,6 +205,7 @@ class Scheduler:
 
     def _admit(self, ticket: Ticket) -> None:
         ticket.admitted_s = time.monotonic()
+        self.line.begin(ticket, now_s=ticket.admitted_s)
         self._running.append(ticket)
         try:
             use_threads(ticket.loaded.threads)
@@ -190,7 +217,7 @@ class Scheduler:
     def _turn_job(self, job: RunningJob) -> bool:
         """Run a job up to its next yield; return whether it has more to do now."""
         if job.channel.closed:
-            self._jobs.remove(job)
+            self._leave_job(job)
             job.close()
             return True
         if job.channel.full:
@@ -199,15 +226,19 @@ class Scheduler:
             use_threads(job.loaded.threads)
             result = next(job.turns)
         except StopIteration:
-            self._jobs.remove(job)
+            self._leave_job(job)
             job.channel.finish()
         except Exception as error:  # the job's own: its reader gets it, the thread goes on
-            self._jobs.remove(job)
+            self._leave_job(job)
             job.channel.finish(error)
         else:
             if result is not None:
                 job.channel.put([result])
         return True
+
+    def _leave_job(self, job: RunningJob) -> None:
+        self._jobs.remove(job)
+        self.job_line.leave(job, now_s=time.monotonic())
 
     def _end(self, ticket: Ticket, outcome: Outcome, error: BaseException | None = None) -> None:
         """Free the request's rows, tell its reader, and report what it cost."""
@@ -216,6 +247,7 @@ class Scheduler:
             if batch := self._batches.get(id(ticket.loaded)):
                 batch.leave(ticket)
         now_s, times = time.monotonic(), ticket.step_times_s
+        self.line.leave(ticket, now_s=now_s)
         self._on_end(
             RequestStats(
                 operation=ticket.request.operation,

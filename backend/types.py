@@ -10,6 +10,7 @@ from backend.errors import LabError
 
 FinishReason = Literal["stop", "length", "cancelled", "error"]
 Outcome = Literal["ok", "cancelled", "disconnected", "rejected", "oom", "error", "timeout"]
+Waiting = Literal["", "loading", "queued", "own"]  # "own": for one of the same person's to end
 ToolOutcome = Literal["ok", "bad_json", "unknown_tool", "bad_arguments", "failed"]
 Filter = Literal["top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff"]
 RemovedBy = Filter | Literal["constraint", ""]
@@ -181,8 +182,9 @@ class StreamUpdate:
     """
 
     steps: tuple[TokenStep, ...] = ()
-    waiting: Literal["", "loading", "queued"] = ""
-    queue_position: int = 0  # requests ahead of this one while queued
+    waiting: Waiting = ""
+    queue_position: int = 0  # requests ahead of this one in line
+    expected_wait_s: float | None = None  # in line; None until something has been measured
 
 
 @dataclass(frozen=True, kw_only=True)

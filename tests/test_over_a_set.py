@@ -15,7 +15,7 @@ PARAMS = SamplingParams(max_new_tokens=12)
 
 def test_every_answer_comes_once_and_is_the_lone_one(lab: Lab) -> None:
     async def collect() -> dict[int, str]:
-        return {a[0]: a[1].text async for a in answers(lab, PROMPTS, PARAMS, at_once=3) if a}
+        return {a[0]: a[1].text async for a in answers(lab, PROMPTS, PARAMS) if a}
 
     found = asyncio.run(collect())
     assert found == {i: lab.generate(p, PARAMS)[0].text for i, p in enumerate(PROMPTS)}
@@ -23,7 +23,7 @@ def test_every_answer_comes_once_and_is_the_lone_one(lab: Lab) -> None:
 
 def test_a_refusal_ends_the_whole_set_and_frees_its_rows(lab: Lab) -> None:
     async def collect() -> None:
-        async for _ in answers(lab, [*PROMPTS, "word " * 5000], PARAMS, at_once=6):
+        async for _ in answers(lab, [*PROMPTS, "word " * 5000], PARAMS):
             pass
 
     with pytest.raises(LabError):

@@ -14,6 +14,7 @@ from demo.endpoints import chat_messages, person_of
 from demo.events import QUIET, when_stopped
 from demo.identity import Identity
 from demo.links import Fields, link_button
+from demo.waiting import waiting_text
 from demo.widgets import marks
 from demo.widgets.big_five import big_five_panel
 from demo.widgets.chat_log import (
@@ -155,8 +156,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
         async with contextlib.aclosing(updates):
             async for update in updates:
                 if update.waiting:
-                    told = words(f"waiting.{update.waiting}", n=update.queue_position)
-                    yield {status: marks.say(told)}
+                    yield {status: marks.say(waiting_text(update, words))}
                     continue
                 steps.extend(update.steps)
                 text += "".join(step.text for step in update.steps)

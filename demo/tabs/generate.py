@@ -15,6 +15,7 @@ from demo.events import QUIET, when_stopped
 from demo.identity import Identity
 from demo.links import Fields, link_button
 from demo.runs import Desk, Run
+from demo.waiting import waiting_text
 from demo.widgets import inside, marks
 from demo.widgets.claims import cache_panel, claims_panel
 from demo.widgets.code_pane import code_html, fill, model_value, sampling_values
@@ -152,8 +153,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
         async with contextlib.aclosing(updates):
             async for update in updates:
                 if update.waiting:
-                    text = words(f"waiting.{update.waiting}", n=update.queue_position)
-                    yield {status: marks.say(text)}
+                    yield {status: marks.say(waiting_text(update, words))}
                     continue
                 first_s = first_s or time.perf_counter() - began
                 run.steps.extend(update.steps)

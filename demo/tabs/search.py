@@ -17,6 +17,7 @@ from demo.identity import Identity
 from demo.links import Fields, link_button
 from demo.rag import BUDGET, HITS, Asked, Twin, asking, messages
 from demo.rag import twins as twins_of
+from demo.waiting import waiting_text
 from demo.widgets import marks
 from demo.widgets.agent_panel import agent_panel
 from demo.widgets.code_pane import code_html, fill, model_value, sampling_values
@@ -143,9 +144,8 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
         )  # fmt: skip
 
     def state_of(asked: Asked) -> str:
-        waiting = asked.update.waiting
-        if waiting:
-            return words(f"waiting.{waiting}", n=asked.update.queue_position)
+        if asked.update.waiting:
+            return waiting_text(asked.update, words)
         return words("search.running", n=len(asked.steps))
 
     async def answered(

@@ -19,6 +19,7 @@ from demo.events import QUIET, when_stopped
 from demo.identity import Identity
 from demo.links import Fields
 from demo.rag import chat_model
+from demo.waiting import waiting_text
 from demo.widgets import marks
 from demo.widgets.agent_sets import agent_sets
 from demo.widgets.code_pane import code_html, fill, model_value
@@ -214,8 +215,8 @@ def snippet(question: str, words: Words) -> str:
 
 def running_text(lane: Lane, words: Words) -> str:
     """Say what a step is at."""
-    if lane.waiting:
-        return words(f"waiting.{lane.waiting}", n=lane.queue_position)
+    if lane.update.waiting:
+        return waiting_text(lane.update, words)
     return words("agents.running", n=lane.number, new=len(lane.steps))
 
 

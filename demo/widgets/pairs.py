@@ -73,7 +73,7 @@ def job_ids(lab: Lab, loaded: "LoadedModel", prompt: str, params: SamplingParams
 
     request = Request(prompt, params)
     check_prompt(prompt)
-    check_limits(request, lab.settings)
+    check_limits(request, lab.settings, lab.limits)
     return admissible_ids(request, loaded)
 
 

@@ -15,6 +15,7 @@ from demo.endpoints import person_of
 from demo.events import QUIET, when_stopped
 from demo.identity import Identity
 from demo.links import Fields
+from demo.waiting import waiting_text
 from demo.widgets import marks
 from demo.widgets.code_pane import code_html, fill, model_value, sampling_values
 from demo.widgets.effective import effective_panel, greedy_says
@@ -122,8 +123,7 @@ def build_samples(lab: Lab, identity: Identity, words: Words) -> Fields:
             async with contextlib.aclosing(updates):
                 async for update in updates:
                     if update.waiting:
-                        said = words(f"waiting.{update.waiting}", n=update.queue_position)
-                        yield {status: marks.say(said)}
+                        yield {status: marks.say(waiting_text(update, words))}
                         continue
                     for step in update.steps:
                         b.rows[step.row].append(step)

@@ -1,0 +1,54 @@
+"""What a page redraws of a request: its channel, read on an event loop."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+
+from backend.channel import Channel
+from backend.queueing import Place
+from backend.types import StreamUpdate, TokenStep
+
+WAITING_UPDATE_S = 1.0
+FIRST_WAITING_S = 0.25  # so soon a page says where a request stands in line
+PATIENT_S = 0.2  # how often a patient request asks for its turn
+
+
+async def updates(
+    channel: Channel[TokenStep], submit: Callable[[], bool], place: Callable[[], Place | None]
+) -> AsyncGenerator[StreamUpdate, None]:
+    """Submit, as often as it takes, and yield to the end; closing it closes the channel.
+
+    While it waits it yields at least once a second, so that leaving is seen.
+    """
+    loop, changed = asyncio.get_running_loop(), asyncio.Event()
+
+    def wake() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has closed: nobody listens
+            loop.call_soon_threadsafe(changed.set)
+
+    try:
+        channel.listen(wake)
+        while not submit():
+            yield StreamUpdate(waiting="own")
+            await asyncio.sleep(PATIENT_S)
+        timeout_s = FIRST_WAITING_S
+        while True:
+            finished = channel.finished  # read before the items: none can come after it
+            if items := channel.take():
+                yield StreamUpdate(steps=tuple(items))
+            if finished:
+                break
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), timeout_s)
+            changed.clear()
+            timeout_s = WAITING_UPDATE_S
+            if (waits := place()) and not channel.finished:
+                yield StreamUpdate(
+                    waiting="own" if waits.own else "queued",
+                    queue_position=waits.ahead,
+                    expected_wait_s=waits.wait_s,
+                )
+        if channel.error:
+            raise channel.error
+    finally:
+        channel.close()
