@@ -85,7 +85,13 @@ async def lanes(
         lane = Lane(number=number, prompt=prompt)
         yield lane
         updates = lab.aupdates(
-            messages, params, model=model, person=person, tools=schemas, operation="agent"
+            messages,
+            params,
+            model=model,
+            person=person,
+            tools=schemas,
+            operation="agent",
+            patient=number > 1,  # a loop that has begun is not broken off
         )
         async with contextlib.aclosing(updates):
             async for update in updates:

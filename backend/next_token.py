@@ -35,7 +35,7 @@ class NextTokens:
         self._lock = threading.Lock()
         self.forwards = 0
 
-    def __call__(self, prompt: str, model: str = "") -> NextToken:
+    def __call__(self, prompt: str, model: str = "", *, person: str = "") -> NextToken:
         """Return the next token's logits; the first time blocks for a forward. Raises LabError."""
         from backend.admission import admissible_ids, check_prompt
 
@@ -50,7 +50,7 @@ class NextTokens:
                 return self._held[key]
         from backend.scoring import last_logits
 
-        [logits] = self._lab.run(lambda m: last_logits(m, ids), model)
+        [logits] = self._lab.run(lambda m: last_logits(m, ids), model, person=person)
         found = NextToken(
             model=loaded.info.model,
             precision=loaded.info.precision,

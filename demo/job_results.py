@@ -15,13 +15,15 @@ Result = TypeVar("Result")
 SHORT_BYTES = 1000  # of a prompt that a job may read whole at every turn
 
 
-async def results(lab: Lab, job: "Job", model: str, kind: type[Result]) -> list[Result]:
+async def results(
+    lab: Lab, job: "Job", model: str, kind: type[Result], *, person: str
+) -> list[Result]:
     """Return what the job yields, all of one kind. Raises LabError.
 
     No thread waits for it; cancelling it ends the job at its next turn.
     """
     found: list[Result] = []
-    async with contextlib.aclosing(turns(lab, job, model)) as updates:
+    async with contextlib.aclosing(turns(lab, job, model, person=person)) as updates:
         async for items in updates:
             found += [item for item in items if isinstance(item, kind)]
     return found

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 SILENT_S = 0.5
 
 
-async def turns(lab: Lab, job: "Job", model: str = "") -> AsyncGenerator[list[object], None]:
+async def turns(
+    lab: Lab, job: "Job", model: str = "", *, person: str
+) -> AsyncGenerator[list[object], None]:
     """Yield what a job has brought since the last time, an empty list after half a second of none.
 
     Closing it ends the job at its next turn. Raises LabError, and what the job raises.
     """
-    begin = asyncio.create_task(asyncio.to_thread(_begin, lab, job, model))
+    begin = asyncio.create_task(asyncio.to_thread(_begin, lab, job, model, person))
     try:
         channel = await asyncio.shield(begin)
     except asyncio.CancelledError:
@@ -50,8 +52,8 @@ async def turns(lab: Lab, job: "Job", model: str = "") -> AsyncGenerator[list[ob
         channel.close()
 
 
-def _begin(lab: Lab, job: "Job", model: str) -> "Channel[object]":
-    return lab.engine.scheduler_of(model).run(lab.engine.model(model), job)
+def _begin(lab: Lab, job: "Job", model: str, person: str) -> "Channel[object]":
+    return lab.engine.scheduler_of(model).run(lab.engine.model(model), job, person=person)
 
 
 def _leave(begun: "asyncio.Task[Channel[object]]") -> None:

@@ -84,7 +84,9 @@ async def rows_of(
 ) -> list[list[TokenStep]]:
     """Return the steps of each returned sequence; cancelling it frees the rows."""
     rows: list[list[TokenStep]] = [[] for _ in range(params.num_return_sequences)]
-    stream = lab.astream(prompt, params, model=model, person=person, operation="sample")
+    stream = lab.astream(
+        prompt, params, model=model, person=person, operation="sample", patient=True
+    )
     async with contextlib.aclosing(stream):
         async for step in stream:
             rows[step.row].append(step)
@@ -113,7 +115,7 @@ async def search(
     greedy = await greedy_line(lab, prompt, params.max_new_tokens, model=model, person=person)
     found = Search(prompt=prompt, model=model, params=params, greedy=greedy)
     ids = [record.id for record in lab.tokenize(prompt, model)]
-    job = turns(lab, lambda loaded: beam_search(loaded, ids, params), model)
+    job = turns(lab, lambda loaded: beam_search(loaded, ids, params), model, person=person)
     async with contextlib.aclosing(job):
         async for items in job:
             found.steps += [item for item in items if isinstance(item, BeamStep)]

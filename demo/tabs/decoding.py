@@ -142,7 +142,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                 )
             mbr = mbr_panel(lab, identity, words, prompt, model)
             exact = exact_panel(lab, identity, words, [prompt, model, beams])
-            own = own_panel(lab, words, desk, [prompt, model])
+            own = own_panel(lab, identity, words, desk, [prompt, model])
             proofs = proofs_panel(lab, identity, words, [prompt, model])
             with gr.Row(elem_classes="two-cards"):
                 with gr.Column(elem_classes="card"):

@@ -47,7 +47,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                 first = exercise(words, "diversity", 1)
                 progress(words)
         with gr.Column(elem_classes="bench"):
-            panel = steps_panel(lab, words, asked)
+            panel = steps_panel(lab, identity, words, asked)
             samples = build_samples(lab, identity, words)
             heat = heat_fold(words)
             checked_fold(words)

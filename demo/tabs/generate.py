@@ -103,11 +103,11 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
             repeating = repeat_panel(
                 lab, identity, words, [prompt, model, *settings.values], "generate"
             )
-            lists_panel(lab, words, prompt, model)
+            lists_panel(lab, identity, words, prompt, model)
             ends_panel(lab, identity, words, prompt, model)
             pieces_panel(lab, words, model)
-            cache_panel(lab, words, prompt, model)
-            claims_panel(lab, words, model)
+            cache_panel(lab, identity, words, prompt, model)
+            claims_panel(lab, identity, words, model)
             with gr.Row(elem_classes="two-cards"):
                 with gr.Column(elem_classes="card"):
                     code = gr.HTML(elem_id="generate-code")

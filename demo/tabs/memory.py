@@ -113,7 +113,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                         "2", label=words("memory.absmax"), elem_id="memory-absmax", max_lines=1
                     )
                 boxes = gr.HTML(bit_boxes("1.001", "2", words), elem_id="memory-boxes")
-            copied = quantise_panel(lab, words)
+            copied = quantise_panel(lab, identity, words)
             with gr.Column(elem_classes="card"):
                 gr.HTML(
                     marks.heading(
@@ -131,7 +131,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
             with fold(words, "memory.oom", "deep", "memory-oom"):
                 gr.HTML(oom(words))
             with fold(words, "memory.kv", "deep", "memory-kv-fold"):
-                kv_panel(lab, words, copied["prompt"])
+                kv_panel(lab, identity, words, copied["prompt"])
             with fold(words, "memory.residents", "deep", "memory-residents-fold"):
                 residents_panel(lab, identity, words)
             with fold(words, "memory.others", "deep", "memory-others"):

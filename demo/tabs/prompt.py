@@ -107,7 +107,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
             success = success_panel(lab, identity, words, ask)
             thought, compared = thought_panel(lab, identity, words)
             search = search_panel(lab, identity, words, ask.template)
-            lists_panel(lab, words)
+            lists_panel(lab, identity, words)
             with gr.Row(elem_classes="two-cards"):
                 with gr.Column(elem_classes="card"):
                     code = gr.HTML(elem_id="prompt-code")

@@ -124,7 +124,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
             rag_set(lab, identity, words)
             injection(lab, identity, words, second, entered)
             agent = agent_panel(lab, identity, words, source)
-            folds(lab, words)
+            folds(lab, identity, words)
             with gr.Row(elem_classes="two-cards"):
                 with gr.Column(elem_classes="card"):
                     code = gr.HTML(code_html("rag", fill("rag", {}), words), elem_id="search-code")
@@ -264,7 +264,7 @@ def snippet_values(asked: Asked) -> dict[str, object]:
     }
 
 
-def folds(lab: Lab, words: Words) -> None:
+def folds(lab: Lab, identity: Identity, words: Words) -> None:
     """Draw what is read and not pressed: searching the web, the course's claims, the pages."""
     with fold(words, "search.web_title", "core", "search-web-fold"):
         gr.Markdown(words("search.web_text"))
@@ -278,10 +278,11 @@ def folds(lab: Lab, words: Words) -> None:
     with fold(words, "search.pages_title", "deep", "search-pages-fold"):
         gr.HTML(pages_html(words), elem_id="search-pages")
 
-    async def prove() -> str:
+    async def prove(request: gr.Request) -> str:
         try:
             item = asked_facts(1, ja=words.lang == "ja")[0]
-            lines = await asyncio.to_thread(prompt_counts, lab, item.alone, item.right)
+            who = person_of(identity, request)
+            lines = await asyncio.to_thread(prompt_counts, lab, item.alone, item.right, who)
             return await asyncio.to_thread(claims_html, words, lines)
         except LabError as error:
             return marks.say(words.error(error), bad=True)

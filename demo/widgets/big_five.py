@@ -67,6 +67,7 @@ async def drawn_shares(
                 person=person,
                 operation="chat",
                 update_s=0.5,
+                patient=True,
             )
             async with contextlib.aclosing(updates):
                 async for update in updates:

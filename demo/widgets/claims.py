@@ -8,7 +8,9 @@ import gradio as gr
 
 from backend.errors import LabError
 from backend.lab import Lab
+from demo.endpoints import person_of
 from demo.events import QUIET
+from demo.identity import Identity
 from demo.job_results import results, short
 from demo.widgets import marks
 from demo.widgets.code_pane import code_html, fill
@@ -31,7 +33,7 @@ TRIED = "1+1=2\n竜"
 NEW_TOKENS = 24
 
 
-def claims_panel(lab: Lab, words: Words, model: gr.Dropdown) -> None:
+def claims_panel(lab: Lab, identity: Identity, words: Words, model: gr.Dropdown) -> None:
     """Draw the card of the course's sentences."""
     with fold(words, "apart.claims.title", "deep", "generate-claims"):
         gr.Markdown(words("apart.claims.what"))
@@ -40,11 +42,12 @@ def claims_panel(lab: Lab, words: Words, model: gr.Dropdown) -> None:
         shown = gr.HTML(marks.say(), elem_id="generate-claims-shown")
         gr.HTML(code_html("course_claims", fill("course_claims", {}), words))
 
-    async def run(name: str) -> str:
+    async def run(name: str, request: gr.Request) -> str:
         from backend.course_claims import Trial, claims_job
 
         try:
-            found = await results(lab, claims_job(TRIED), name, Trial)
+            person = person_of(identity, request)
+            found = await results(lab, claims_job(TRIED), name, Trial, person=person)
         except LabError as error:
             return marks.say(words.error(error), bad=True)
         return claims_html(found, words)
@@ -69,7 +72,9 @@ def claims_html(found: Sequence["Trial"], words: Words) -> str:
     return marks.heading(title, words, "measured") + body
 
 
-def cache_panel(lab: Lab, words: Words, prompt: gr.Textbox, model: gr.Dropdown) -> None:
+def cache_panel(
+    lab: Lab, identity: Identity, words: Words, prompt: gr.Textbox, model: gr.Dropdown
+) -> None:
     """Draw the card of the KV cache, on and off."""
     with fold(words, "apart.cache.title", "deep", "generate-cache"):
         gr.Markdown(words("apart.cache.what"))
@@ -77,12 +82,12 @@ def cache_panel(lab: Lab, words: Words, prompt: gr.Textbox, model: gr.Dropdown) 
             go = gr.Button(words("apart.cache.go"), elem_id="generate-cache-go")
         shown = gr.HTML(marks.say(), elem_id="generate-cache-shown")
 
-    async def run(text: str, name: str) -> str:
+    async def run(text: str, name: str, request: gr.Request) -> str:
         from backend.kv_speed import Pair, kv_speed_job
 
         try:
             job = kv_speed_job(await short(lab, text, name), NEW_TOKENS)
-            found = await results(lab, job, name, Pair)
+            found = await results(lab, job, name, Pair, person=person_of(identity, request))
         except LabError as error:
             return marks.say(words.error(error), bad=True)
         return cache_html(found, words)

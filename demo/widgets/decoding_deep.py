@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ from demo.words import Words
 
 if TYPE_CHECKING:
     from backend.decoding import Shares
+    from backend.models import LoadedModel
 
 NEW, MOST_NEW = 8, 12
 MOST_PREFIXES = 1000
@@ -73,6 +74,7 @@ def exact_panel(
                     most=MOST_PREFIXES,
                 ),
                 name,
+                person=person,
             )
             async with contextlib.aclosing(job):
                 async for items in job:
@@ -101,7 +103,7 @@ def whole(lab: Lab, name: str, ids: tuple[int, ...], total: float) -> Line:
 
 
 def own_panel(
-    lab: Lab, words: Words, desk: gr.State, asked: Sequence[Component]
+    lab: Lab, identity: Identity, words: Words, desk: gr.State, asked: Sequence[Component]
 ) -> list[Dependency]:
     """How probable a sentence of one's own is. `asked`: prompt, model."""
     with fold(words, "decoding.own", "deep", "decoding-own-fold"):
@@ -114,7 +116,9 @@ def own_panel(
             go = gr.Button(words("decoding.own_go"), elem_classes="go", elem_id="decoding-own-go")
         view = gr.HTML(marks.say(), elem_id="decoding-own")
 
-    async def measure(desk: Desk, text: str, name: str, sentence: str) -> AsyncIterator[str]:
+    async def measure(
+        desk: Desk, text: str, name: str, sentence: str, request: gr.Request
+    ) -> AsyncIterator[str]:
         from backend.scoring import joined_ids, score
 
         if not sentence.strip():
@@ -124,7 +128,8 @@ def own_panel(
             yield marks.say(words("waiting.start"))
             loaded = await asyncio.to_thread(lab.engine.model, name)
             ids, start = await asyncio.to_thread(joined_ids, loaded, text, sentence)
-            job = turns(lab, lambda loaded: score(loaded, ids, start), name)
+            person = person_of(identity, request)
+            job = turns(lab, lambda loaded: score(loaded, ids, start), name, person=person)
             scored: object = None
             async with contextlib.aclosing(job):
                 async for items in job:
@@ -156,13 +161,15 @@ def proofs_panel(
             person = person_of(identity, request)
             yield marks.say(words("waiting.start"))
             ids = [record.id for record in await asyncio.to_thread(lab.tokenize, text, name)]
-            said = await asyncio.to_thread(misspelt, lab, name, ids)
+            said = await asyncio.to_thread(misspelt, lab, name, ids, person)
             done = [proof("num_beam", said, words)]
             yield "".join(done)
             greedy = await greedy_line(lab, text, TRIED, model=name, person=person)
             at = next((i for i, p in enumerate(greedy.logprobs) if p < OPEN), len(greedy.ids) - 1)
             before = [*ids, *greedy.ids[:at]]
-            job = turns(lab, lambda loaded: top_shares(loaded, before, BEAMS, SEED), name)
+            job = turns(
+                lab, lambda loaded: top_shares(loaded, before, BEAMS, SEED), name, person=person
+            )
             async with contextlib.aclosing(job):
                 async for items in job:
                     done += [shares(i, at, words) for i in items if isinstance(i, Shares)]
@@ -200,12 +207,17 @@ def shares(found: "Shares", at: int, words: Words) -> str:
     return proof("beam_sampling", figure, words, k=BEAMS, n=DRAWS)
 
 
-def misspelt(lab: Lab, name: str, ids: Sequence[int]) -> str:
+def misspelt(lab: Lab, name: str, ids: Sequence[int], person: str) -> str:
     """Return what `generate(num_beam=5)` answers."""
     from backend.library import library_generate
 
+    def job(loaded: "LoadedModel") -> Iterator[object]:
+        return library_generate(loaded, ids, max_new_tokens=1, num_beam=5)
+
     try:
-        list(lab.run(lambda m: library_generate(m, ids, max_new_tokens=1, num_beam=5), name))
+        list(lab.run(job, name, person=person))
+    except LabError:
+        raise
     except ValueError as error:
         return f"ValueError: {error}"
     return "-"

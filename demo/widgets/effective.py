@@ -10,7 +10,9 @@ from backend.effective import LLAMA_2_CHAT, SOURCES, Setting, effective
 from backend.errors import LabError
 from backend.lab import Lab
 from backend.types import SamplingParams
+from demo.endpoints import person_of
 from demo.events import QUIET
+from demo.identity import Identity
 from demo.job_results import short
 from demo.widgets import marks
 from demo.widgets.code_pane import code_html, fill
@@ -33,7 +35,9 @@ OURS = ("do_sample", "temperature", "top_p", "epsilon_cutoff", "num_return_seque
 NEW_TOKENS = 16
 
 
-def effective_panel(lab: Lab, words: Words, asked: Sequence[gr.components.Component]) -> None:
+def effective_panel(
+    lab: Lab, identity: Identity, words: Words, asked: Sequence[gr.components.Component]
+) -> None:
     """Draw both panels; `asked` are prompt, model, N and the settings row."""
     with fold(words, "effective.title", "core", "samples-effective"):
         gr.Markdown(words("effective.what"))
@@ -74,14 +78,16 @@ def effective_panel(lab: Lab, words: Words, asked: Sequence[gr.components.Compon
             return marks.say(words.error(error), bad=True)
         return table_html(rows, words, recorded=whose == "llama")
 
-    async def refused(text: str, model: str) -> AsyncIterator[str]:
+    async def refused(text: str, model: str, request: gr.Request) -> AsyncIterator[str]:
         """Ask the library one after the other; each answer stands as soon as it is there."""
-        done: list[str] = []
+        done, person = list[str](), person_of(identity, request)
         try:
             await short(lab, text, model)  # the library reads it in one go, once per beam
             ids = [record.id for record in await asyncio.to_thread(lab.tokenize, text, model)]
             for name, options in ASKED:
-                said, bad = await asyncio.to_thread(library_says, lab, model, ids, options, words)
+                said, bad = await asyncio.to_thread(
+                    library_says, lab, model, ids, options, words, person
+                )
                 done.append(answer_html(name, options, said, bad, words))
                 yield answers_html(done, words)
         except LabError as error:
@@ -102,7 +108,12 @@ def arguments(name: str, params: SamplingParams) -> dict[str, object]:
 
 
 def library_says(
-    lab: Lab, model: str, ids: Sequence[int], options: Mapping[str, object], words: Words
+    lab: Lab,
+    model: str,
+    ids: Sequence[int],
+    options: Mapping[str, object],
+    words: Words,
+    person: str = "",
 ) -> tuple[str, bool]:
     """Run `generate` on the model thread; return its message, or the texts, and if it refused."""
     from backend.library import library_generate
@@ -111,6 +122,7 @@ def library_says(
         *_, rows = lab.run(
             lambda loaded: library_generate(loaded, ids, max_new_tokens=NEW_TOKENS, **options),
             model,
+            person=person,
         )
     except LabError:
         raise
@@ -123,10 +135,10 @@ def library_says(
     return words("effective.accepted", n=len(texts)) + " " + " / ".join(texts), False
 
 
-def greedy_says(lab: Lab, text: str, model: str, words: Words) -> str:
+def greedy_says(lab: Lab, text: str, model: str, words: Words, person: str) -> str:
     """Return the library's own words on several texts without drawing (errata 13)."""
     ids = [record.id for record in lab.tokenize(text, model)]
-    said, _ = library_says(lab, model, ids, ASKED[0][1], words)
+    said, _ = library_says(lab, model, ids, ASKED[0][1], words, person)
     return words("effective.greedy_says", said=said)
 
 

@@ -50,7 +50,8 @@ def ends_panel(
                 params = SamplingParams(max_new_tokens=limit)
                 [made] = await generated(lab, asked, name, params, person)
                 rows.append((asked, limit, made))
-            [found] = await results(lab, start_token_job(text), name, StartToken)
+            job = start_token_job(text)
+            [found] = await results(lab, job, name, StartToken, person=person)
         except LabError as error:
             return marks.say(words.error(error), bad=True), gr.skip()
         values: dict[str, object] = {"MODEL": model_value(name), "PROMPT": text}

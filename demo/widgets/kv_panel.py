@@ -10,7 +10,9 @@ from gradio.components import Component
 
 from backend.errors import LabError
 from backend.lab import Lab
+from demo.endpoints import person_of
 from demo.events import QUIET, when_stopped
+from demo.identity import Identity
 from demo.job_results import short
 from demo.jobs import turns
 from demo.widgets import marks
@@ -25,7 +27,7 @@ SPAN = 4  # steps to each side of a running minimum
 W, H, LEFT, BOTTOM = 520, 200, 44, 24  # of the drawing
 
 
-def kv_panel(lab: Lab, words: Words, prompt: Component) -> None:
+def kv_panel(lab: Lab, identity: Identity, words: Words, prompt: Component) -> None:
     """Draw the panel inside the current fold; it measures on the loaded model."""
     gr.Markdown(words("memory.kv_what"))
     with gr.Row():
@@ -34,13 +36,13 @@ def kv_panel(lab: Lab, words: Words, prompt: Component) -> None:
     told = gr.HTML(marks.say(), elem_id="memory-kv-status")
     shown = gr.HTML(elem_id="memory-kv-result")
 
-    async def run(text: str) -> AsyncIterator[dict]:
+    async def run(text: str, request: gr.Request) -> AsyncIterator[dict]:
         from backend.kv_speed import Pair, kv_speed_job
 
-        pairs = list[Pair]()
+        pairs, person = list[Pair](), person_of(identity, request)
         try:
             job = kv_speed_job(await short(lab, text, ""), NEW_TOKENS)
-            async with contextlib.aclosing(turns(lab, job)) as updates:
+            async with contextlib.aclosing(turns(lab, job, person=person)) as updates:
                 async for items in updates:
                     pairs += [item for item in items if isinstance(item, Pair)]
                     yield {told: marks.say(words("generate.running", n=len(pairs)))}

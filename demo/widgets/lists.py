@@ -9,7 +9,9 @@ import gradio as gr
 from backend.errors import LabError
 from backend.lab import Lab
 from backend.types import ModelInfo
+from demo.endpoints import person_of
 from demo.events import QUIET
+from demo.identity import Identity
 from demo.job_results import results, short
 from demo.widgets import marks
 from demo.widgets.code_pane import code_html, fill, model_value
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 PROMPTS = ("Tell me a story about a dragon.", "1+1=?", "Hello.")  # the course's, and a short one
 
 
-def lists_panel(lab: Lab, words: Words, prompt: gr.Textbox, model: gr.Dropdown) -> None:
+def lists_panel(
+    lab: Lab, identity: Identity, words: Words, prompt: gr.Textbox, model: gr.Dropdown
+) -> None:
     """Draw the card; `prompt` is the first of the list."""
     with fold(words, "apart.lists.title", "deep", "generate-lists"):
         gr.Markdown(words("apart.lists.what"))
@@ -32,11 +36,12 @@ def lists_panel(lab: Lab, words: Words, prompt: gr.Textbox, model: gr.Dropdown) 
         shown = gr.HTML(marks.say(), elem_id="generate-lists-shown")
         code = gr.HTML(snippets("pocket-chat", list(PROMPTS), words), elem_id="generate-lists-code")
 
-    async def run(text: str, name: str) -> tuple[str, str]:
+    async def run(text: str, name: str, request: gr.Request) -> tuple[str, str]:
         from backend.list_runs import BothWays, ListRun, both_ways_job, list_job
         from backend.padding import Padded, padding_job
 
         try:
+            person = person_of(identity, request)
             prompts = [await short(lab, text, name), *PROMPTS[1:]]
             jobs = (
                 list_job(prompts[:1], None),
@@ -44,9 +49,9 @@ def lists_panel(lab: Lab, words: Words, prompt: gr.Textbox, model: gr.Dropdown) 
                 list_job(prompts, 2),
                 list_job(prompts, 2, padded=True),
             )
-            found = [(await results(lab, job, name, ListRun))[0] for job in jobs]
-            [ways] = await results(lab, both_ways_job(text), name, BothWays)
-            [mask] = await results(lab, padding_job(prompts[:2]), name, Padded)
+            found = [(await results(lab, job, name, ListRun, person=person))[0] for job in jobs]
+            [ways] = await results(lab, both_ways_job(text), name, BothWays, person=person)
+            [mask] = await results(lab, padding_job(prompts[:2]), name, Padded, person=person)
         except LabError as error:
             return marks.say(words.error(error), bad=True), gr.skip()
         info = lab.engine.model(name).info

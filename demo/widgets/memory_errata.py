@@ -51,7 +51,7 @@ def errata_panel(lab: Lab, words: Words) -> None:
         made: list[object] = []
 
         async def run() -> object:
-            async with contextlib.aclosing(turns(lab, proofs)) as updates:
+            async with contextlib.aclosing(turns(lab, proofs, person="")) as updates:
                 async for items in updates:
                     made.extend(items)
             return tuple(made)

@@ -75,7 +75,9 @@ def only_new_panel(lab: Lab, identity: Identity, words: Words, system: gr.Textbo
             params = SamplingParams(max_new_tokens=NEW)
             person = person_of(identity, request)
             steps: list[TokenStep] = []
-            stream = lab.astream(messages, params, model=MODEL, person=person, operation="chat")
+            stream = lab.astream(
+                messages, params, model=MODEL, person=person, operation="chat", patient=True
+            )
             async with contextlib.aclosing(stream):
                 async for step in stream:
                     steps.append(step)

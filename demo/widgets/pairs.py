@@ -52,13 +52,13 @@ async def pair_of_runs(
     if name == "precision":
         other = await asyncio.to_thread(copy_of, loaded, lab)
         return (
-            await one(lab, model, lambda m: seeded(m, ids, params)),
-            await one(lab, model, lambda _: seeded(other, ids, params)),
+            await one(lab, model, lambda m: seeded(m, ids, params), person),
+            await one(lab, model, lambda _: seeded(other, ids, params), person),
         )
     if name == "list_global":
         return (
-            (await listed(lab, model, [ids, others], params))[0],
-            (await listed(lab, model, [others, ids], params))[1],
+            (await listed(lab, model, [ids, others], params, person))[0],
+            (await listed(lab, model, [others, ids], params, person))[1],
         )
     requests = [generated(lab, text, model, params, person) for text in (prompt, STRANGER)]
     [first], _ = await asyncio.gather(*requests)
@@ -78,12 +78,14 @@ def job_ids(lab: Lab, loaded: "LoadedModel", prompt: str, params: SamplingParams
 
 
 async def listed(
-    lab: Lab, model: str, prompts: Sequence[Sequence[int]], params: SamplingParams
+    lab: Lab, model: str, prompts: Sequence[Sequence[int]], params: SamplingParams, person: str
 ) -> list[Recorded]:
     """Run a list with one seed for all of it; return what was recorded of each prompt."""
     from backend.reproducibility import one_seed_for_a_list
 
-    return await results(lab, lambda m: one_seed_for_a_list(m, prompts, params), model, list)
+    return await results(
+        lab, lambda m: one_seed_for_a_list(m, prompts, params), model, list, person=person
+    )
 
 
 def seeded(loaded: "LoadedModel", ids: Sequence[int], params: SamplingParams) -> Iterator[Recorded]:
@@ -113,7 +115,7 @@ def copy_of(loaded: "LoadedModel", lab: Lab) -> "LoadedModel":
     return load(loaded.info.model, other, lab.settings)
 
 
-async def one(lab: Lab, model: str, job: "Job") -> Recorded:
+async def one(lab: Lab, model: str, job: "Job", person: str) -> Recorded:
     """Return what a job of one run recorded."""
-    [recorded] = await results(lab, job, model, list)
+    [recorded] = await results(lab, job, model, list, person=person)
     return recorded

@@ -11,7 +11,9 @@ from backend.lab import Lab
 from backend.over_a_set import Rate
 from backend.prompts import prompt
 from backend.types import SamplingParams
+from demo.endpoints import person_of
 from demo.events import QUIET
+from demo.identity import Identity
 from demo.job_results import results
 from demo.widgets import marks
 from demo.widgets.code_pane import code_html, fill
@@ -32,7 +34,7 @@ def prompts_of(contents: Sequence[str] = (CONTENT,)) -> list[str]:
     return [prompt(one, {"content": content}) for one in COURSE for content in contents]
 
 
-def lists_panel(lab: Lab, words: Words) -> None:
+def lists_panel(lab: Lab, identity: Identity, words: Words) -> None:
     """Draw the list of lists with its forwards, and one seed over a list in two orders."""
     with fold(words, "prompt.lists_title", "deep", "prompt-lists"):
         gr.Markdown(words("prompt.lists_what"))
@@ -44,17 +46,19 @@ def lists_panel(lab: Lab, words: Words) -> None:
         gr.HTML(code_html("prompts", fill("prompts", {}), words))
         gr.Markdown(words("prompt.errata"))
 
-    async def run() -> str:
+    async def run(request: gr.Request) -> str:
         from backend.list_runs import ListRun, list_job
 
-        texts = prompts_of()
+        texts, person = prompts_of(), person_of(identity, request)
         try:
             jobs = (list_job(texts, None), list_job(texts, 2))
-            whole, batched = [(await results(lab, job, MODEL, ListRun))[0] for job in jobs]
+            whole, batched = [
+                (await results(lab, job, MODEL, ListRun, person=person))[0] for job in jobs
+            ]
             loaded = lab.engine.model(MODEL)
             first, other = loaded.encode(texts[2]), loaded.encode(texts[0])
-            before = await listed(lab, MODEL, [first, other], SEEDED)
-            after = await listed(lab, MODEL, [other, first], SEEDED)
+            before = await listed(lab, MODEL, [first, other], SEEDED, person)
+            after = await listed(lab, MODEL, [other, first], SEEDED, person)
         except LabError as error:
             return marks.say(words.error(error), bad=True)
         said = [

@@ -13,7 +13,9 @@ from backend.cells import Cells
 from backend.errors import LabError
 from backend.lab import Lab
 from backend.precision import PRECISIONS
+from demo.endpoints import person_of
 from demo.events import QUIET, when_stopped
+from demo.identity import Identity
 from demo.job_results import short
 from demo.jobs import turns
 from demo.links import Fields
@@ -28,7 +30,7 @@ PROMPT = "Tell me a story about a dragon."  # the course's
 KEPT = 64  # results, of a few hundred kilobytes at most
 
 
-def quantise_panel(lab: Lab, words: Words) -> Fields:
+def quantise_panel(lab: Lab, identity: Identity, words: Words) -> Fields:
     """Draw the card; many who ask for the same share one run."""
     cells: Cells[tuple[Copy, Damage]] = Cells(KEPT)
     with gr.Column(elem_classes="card"):
@@ -52,13 +54,13 @@ def quantise_panel(lab: Lab, words: Words) -> Fields:
         result = gr.HTML(elem_id="memory-damage")
 
     async def one(
-        name: str, precision: str, text: str, reference: "Copy | None"
+        name: str, precision: str, text: str, reference: "Copy | None", person: str
     ) -> "tuple[Copy, Damage]":
         from backend.quantization import Copy, copy_job, damage
 
         path = reference.path if reference else ()
         job, made = copy_job(name, precision, text, lab.settings, path), list[object]()
-        async with contextlib.aclosing(turns(lab, job)) as updates:
+        async with contextlib.aclosing(turns(lab, job, person=person)) as updates:
             async for items in updates:
                 made += items
         [copy] = made
@@ -68,15 +70,15 @@ def quantise_panel(lab: Lab, words: Words) -> Fields:
             copy = dataclasses.replace(copy, logprobs=copy.logprobs[:0].clone())
         return copy, harm
 
-    async def run(text: str, name: str) -> AsyncIterator[dict]:
-        rows = list[tuple["Copy", "Damage"]]()
+    async def run(text: str, name: str, request: gr.Request) -> AsyncIterator[dict]:
+        rows, person = list[tuple["Copy", "Damage"]](), person_of(identity, request)
         try:
             await short(lab, text, "")
             for n, precision in enumerate(PRECISIONS, start=1):
                 told = words("memory.copying", name=precision, n=n, all=len(PRECISIONS))
                 yield {status: marks.say(told)}
                 reference = rows[0][0] if rows else None
-                make = functools.partial(one, name, precision, text, reference)
+                make = functools.partial(one, name, precision, text, reference, person)
                 rows.append(await cells.get((name, precision, text), make))
                 done = n == len(PRECISIONS)
                 yield {result: damage_html(rows, name, words, done=done)}

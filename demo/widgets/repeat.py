@@ -59,7 +59,12 @@ def repeat_panel(
                 async def one(seed: int, tokens: Tokens) -> None:
                     own = dataclasses.replace(params, seed=seed)
                     stream = lab.astream(
-                        text, own, model=model, person=person, operation="generate"
+                        text,
+                        own,
+                        model=model,
+                        person=person,
+                        operation="generate",
+                        patient=True,
                     )
                     async with contextlib.aclosing(stream):
                         async for made in stream:

@@ -88,7 +88,7 @@ def build_samples(lab: Lab, identity: Identity, words: Words) -> Fields:
         traps = gr.HTML(marks.say(words("inside.wait")))
     asked = [prompt, model, number, *settings.values]
     sweep_panel(lab, identity, words, asked)
-    effective_panel(lab, words, asked)
+    effective_panel(lab, identity, words, asked)
     inspector_panel(lab, identity, words, asked)
     with gr.Column(elem_classes="card"):
         code = gr.HTML(elem_id="samples-code")
@@ -136,7 +136,10 @@ def build_samples(lab: Lab, identity: Identity, words: Words) -> Fields:
         except LabError as error:
             said = words.error(error)
             if error.code == "greedy_sequences":
-                said += " " + await asyncio.to_thread(greedy_says, lab, text, model_name, words)
+                person = person_of(identity, request)
+                said += " " + await asyncio.to_thread(
+                    greedy_says, lab, text, model_name, words, person
+                )
             yield {status: marks.say(said, bad=True)}
 
     def finished(b: Bench) -> dict:

@@ -72,14 +72,14 @@ def release(name: str) -> str:
         return "–"
 
 
-def prompt_counts(lab: Lab, question: str, message: str) -> tuple[str, str]:
+def prompt_counts(lab: Lab, question: str, message: str, person: str) -> tuple[str, str]:
     """Return what the model answers without and with a passage in its prompt; blocks."""
     params = SamplingParams(max_new_tokens=32, num_alternatives=0)
     alone, told = (
-        lab.generate(messages(text), params, model=FALLBACK, operation="ask")[0].text.strip()
+        lab.generate(messages(text), params, model=FALLBACK, operation="ask", person=person)[0]
         for text in (question, message)
     )
-    return alone, told
+    return alone.text.strip(), told.text.strip()
 
 
 def packages_html(words: Words) -> str:

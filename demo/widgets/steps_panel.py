@@ -14,7 +14,9 @@ from backend.errors import LabError
 from backend.lab import Lab
 from backend.next_token import NextToken, NextTokens
 from backend.types import SamplingParams
+from demo.endpoints import person_of
 from demo.events import QUIET
+from demo.identity import Identity
 from demo.links import Fields
 from demo.ten_words import TEN_WORDS
 from demo.widgets import marks
@@ -42,6 +44,7 @@ class Step:
     words: Mapping[str, float] = field(default_factory=lambda: dict(TEN_WORDS))
     prompt: str = PROMPT
     model: str = MODELS[0]
+    person: str = ""  # whose limits a forward falls under
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +73,7 @@ def snippet(step: Step, kind: str, order: str, params: SamplingParams) -> tuple[
     return "filters", fill("filters", values)
 
 
-def steps_panel(lab: Lab, words: Words, asked: NextTokens) -> StepsPanel:
+def steps_panel(lab: Lab, identity: Identity, words: Words, asked: NextTokens) -> StepsPanel:
     """Draw the card inside the current column and bind its handlers."""
     step = gr.State(Step())
     with gr.Column(elem_classes="card"):
@@ -139,7 +142,7 @@ def steps_panel(lab: Lab, words: Words, asked: NextTokens) -> StepsPanel:
         from backend.sampling import logits_of
 
         if kind == "model":
-            found = asked(s.prompt, s.model)
+            found = asked(s.prompt, s.model, person=s.person)
             return found.logits, found.pieces, found
         return logits_of(s.words), list(s.words), None
 
@@ -173,8 +176,11 @@ def steps_panel(lab: Lab, words: Words, asked: NextTokens) -> StepsPanel:
         s.words = read_words(event.rows)
         return await redraw(s, kind, order_name, *values)
 
-    async def turned(s: Step, kind: str, order_name: str, *values: float) -> AsyncIterator[dict]:
+    async def turned(
+        s: Step, kind: str, order_name: str, request: gr.Request, *values: float
+    ) -> AsyncIterator[dict]:
         """Swap the words for the prompt, or back."""
+        s.person = person_of(identity, request)
         yield {
             edit: gr.update(visible=kind == "words"),
             ask: gr.update(visible=kind == "model"),
@@ -183,9 +189,15 @@ def steps_panel(lab: Lab, words: Words, asked: NextTokens) -> StepsPanel:
         yield await redraw(s, kind, order_name, *values)
 
     async def looked(
-        s: Step, text: str, model_name: str, kind: str, order_name: str, *values: float
+        s: Step,
+        text: str,
+        model_name: str,
+        kind: str,
+        order_name: str,
+        request: gr.Request,
+        *values: float,
     ) -> AsyncIterator[dict]:
-        s.prompt, s.model = text, model_name
+        s.prompt, s.model, s.person = text, model_name, person_of(identity, request)
         yield {status: marks.say(words("waiting.start"))}
         yield await redraw(s, kind, order_name, *values)
 

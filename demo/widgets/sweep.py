@@ -96,7 +96,13 @@ async def generated(
     """The same as `lab.generate`, freed when the task that awaits it is cancelled."""
     rows: list[list] = [[] for _ in range(params.num_return_sequences)]
     updates = lab.aupdates(
-        prompt, params, model=model, person=person, operation="generate", update_s=60.0
+        prompt,
+        params,
+        model=model,
+        person=person,
+        operation="generate",
+        update_s=60.0,
+        patient=True,
     )
     try:
         async for update in updates:

@@ -1,0 +1,111 @@
+"""What a page says while a run waits and when one is refused, in both languages."""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from backend.lab import Lab
+from backend.settings import Settings
+from backend.types import SamplingParams, StreamUpdate
+from demo.waiting import calm, waiting_text
+from demo.words import LANGS, Lang, words
+from tests.browser import LAPTOP, chromium, visit  # noqa: F401  # a fixture
+from tests.conftest import serve
+from tests.test_leaving import LONG
+from tests.test_scheduler import PROMPT, endless, until
+
+TEXTS = {  # of the refusal; how many of the four run already differs
+    "en": r"You have \d running and \d waiting. Wait for one to end, or stop one.",
+    "ja": r"あなたの実行は、\d件が生成中、\d件が順番待ちです。.*1つ止めてください。",
+}
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, str]]:
+    """A served lab with a teacher's key, so that whoever comes without it is a learner."""
+    key = tmp_path_factory.mktemp("key") / "key"
+    Path(key).write_text("the key\n", "utf-8")
+    lab = Lab(Settings(threads=1, max_streams=4, teacher_key_file=key))
+    with serve(lab) as site:
+        lab.engine.model()
+        lab.generate(PROMPT, SamplingParams(max_new_tokens=64))  # so that there is a rate
+        yield lab, site
+    lab.close()
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "said"), [(0.1, 1), (7.2, 8), (10.0, 10), (10.1, 15), (41.0, 45)]
+)
+def test_the_wait_is_told_in_calm_steps(wait_s: float, said: int) -> None:
+    assert calm(wait_s) == said
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_each_kind_of_waiting_has_words(lang: Lang) -> None:
+    said = words(lang)
+    queued = StreamUpdate(waiting="queued", queue_position=3)
+    known = StreamUpdate(waiting="queued", queue_position=3, expected_wait_s=7.5)
+    own = StreamUpdate(waiting="own", queue_position=0, expected_wait_s=7.5)
+    assert "3" in waiting_text(queued, said)
+    assert "3" in waiting_text(known, said)
+    assert "8" in waiting_text(known, said)
+    assert "8" in waiting_text(own, said)
+    assert waiting_text(StreamUpdate(waiting="loading"), said) == said("waiting.loading")
+
+
+async def refused(site: str, path: str, cookies: httpx.Cookies, streams: int) -> list[str]:
+    """Ask for so many endless streams as one person; return the answers of those that end."""
+    async with httpx.AsyncClient(base_url=site, cookies=cookies, timeout=30) as http_:
+
+        async def answer() -> str:
+            call = f"{path}gradio_api/call/complete"
+            event = (await http_.post(call, json={"data": LONG})).json()["event_id"]
+            return (await http_.get(f"{call}/{event}")).text
+
+        tasks = [asyncio.create_task(answer()) for _ in range(streams)]
+        done, left = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        return [task.result() for task in done]
+
+
+@pytest.mark.slow  # it serves a lab of its own
+@pytest.mark.parametrize(("lang", "path"), [("en", "/"), ("ja", "/ja/")])
+def test_a_learners_fifth_run_is_refused_with_what_to_do(
+    room: tuple[Lab, str], lang: str, path: str
+) -> None:
+    lab, site = room
+    cookies = httpx.get(f"{site}{path}").cookies
+    [answer] = asyncio.run(refused(site, path, cookies, 5))
+    told = json.loads(answer.removeprefix("event: error\ndata: "))["error"]
+    assert re.fullmatch(TEXTS[lang], told)
+    assert until(lambda: lab.status().active_streams + lab.status().queue_depth == 0)
+
+
+# last in the file: playwright's event loop then runs in this thread
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("lang", "text"), [("en", "0 before you, about"), ("ja", "前に0件、あと約")]
+)
+def test_a_page_says_where_its_run_stands(
+    chromium: Browser,  # noqa: F811
+    room: tuple[Lab, str],
+    lang: str,
+    text: str,
+) -> None:
+    lab, site = room
+    running = [endless(lab) for _ in range(4)]
+    with visit(chromium, site, lang=lang, size=LAPTOP, tab="generate") as page:
+        page.locator("#generate-go").click()
+        expect(page.locator("#generate-status")).to_contain_text(text)
+        for stream in running:
+            stream.close()  # type: ignore[attr-defined]
+        expect(page.locator("#generate-status")).not_to_contain_text(text)
+    assert until(lambda: lab.status().active_streams + lab.status().queue_depth == 0)
