@@ -1,217 +1,162 @@
 """The rows that one model decodes together: join, one step for all, leave.
 
-Only the model thread touches a Batch. Slots [0, active) run; the slots behind them are rows whose
-reader is too far behind. Seeded text equals `generate`'s: a request draws once per step with shape
-(num_return_sequences, vocab) until its last row ends, from a generator of its own.
+Only the model thread touches a Batch. A step chooses a token for each active row, then runs the
+model once on those that go on and on the next piece of the prompts that are being read (chunked
+prefill: Agrawal et al., 2024, Sarathi-Serve). Seeded text equals `generate`'s: a request draws once
+per step with shape (num_return_sequences, vocab) until its last row ends, from a generator of its
+own.
 """
 
-import inspect
+import logging
+import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
 
-from backend.automaton import Automaton, constrained
-from backend.channel import Channel
+from backend.choosing import Chooser, Picked
 from backend.detokenizer import TextStream
+from backend.forward import Forward, Part, chunk_part, decode_part
 from backend.kv_cache import SlotCache, bucket
 from backend.models import LoadedModel
-from backend.sampling import RowParams, as_candidates, exponential_noise, warp
-from backend.types import FinishReason, Request, TokenStep
+from backend.rows import Row, Slots, Ticket
+from backend.sampling import Candidates
+from backend.types import FinishReason, TokenStep
+
+log = logging.getLogger(__name__)
+
+READ_ALONE = 512  # tokens of prompts that a step reads while nobody decodes
+READ_BESIDE = 16  # and while rows decode, with one more for each of them: about a step's own time
 
 
-@dataclass(kw_only=True, eq=False)
-class Ticket:
-    """One request from its submission to its end; times are time.monotonic seconds."""
+@dataclass(kw_only=True)
+class Turn:
+    """What one step did."""
 
-    request: Request
-    loaded: LoadedModel
-    ids: list[int]  # the prompt and the tokens already decided
-    channel: Channel[TokenStep]
-    submitted_s: float
-    automaton: Automaton | None = None  # of the request's constraint
-    state: int = 0  # where it begins
-    admitted_s: float = 0.0
-    step_times_s: list[float] = field(default_factory=list)
-    output_tokens: int = 0
-    generator: torch.Generator | None = None
-    rows: "list[Row]" = field(default_factory=list)  # those still running
-
-
-@dataclass(kw_only=True, eq=False)
-class Row:
-    """One sequence of a request."""
-
-    ticket: Ticket
-    index: int  # 0 ... num_return_sequences-1
-    text: TextStream
-    length: int  # positions in the cache
-    last_id: int = 0
-    new_tokens: int = 0
-    state: int = 0  # of the ticket's automaton
+    size: int = 0  # rows that got a token
+    worked: bool = False
+    ended: list[Ticket] = field(default_factory=list)
+    failed: list[tuple[Ticket, Exception]] = field(default_factory=list)
 
 
 class Batch:
-    """All running rows of one model, and their KV cache."""
+    """All running rows of one model, and their KV caches."""
 
     def __init__(self, loaded: LoadedModel) -> None:
         self.loaded = loaded
-        self.cache = SlotCache(
-            loaded.model.config.get_text_config(decoder=True),
-            dtype=loaded.model.dtype,
-            device=loaded.device,
-        )
-        self.rows: list[Row] = []
-        self.active = 0
-        shape = (0, loaded.info.vocab_size)
-        # named, since a load in another thread changes torch's default dtype
-        self._logits = torch.empty(shape, dtype=torch.float32, device=loaded.device)
-        self._params: RowParams | None = None  # of the active rows; None when they have changed
-        keeps = "logits_to_keep" in inspect.signature(loaded.model.forward).parameters
-        self._last_only = {"logits_to_keep": 1} if keeps else {}
+        self._forward = Forward(loaded)
+        self._chooser = Chooser(loaded)
+        self._slots: dict[int, Slots] = {}  # by bucket
+        self._reading: list[Ticket] = []  # whose prompts are not whole in the cache
+        self._decoded: list[Row] = []  # the rows that `_logits` (rows, vocab) belongs to
+        self._logits = torch.empty(0)
 
-    def bytes_with(self, ticket: Ticket) -> int:
-        """Return the KV bytes this batch would hold with the request admitted."""
-        return self.cache.bytes_for(*self._room_for(ticket))
+    @property
+    def nbytes(self) -> int:
+        """KV bytes allocated now."""
+        return sum(slots.cache.nbytes for slots in tuple(self._slots.values()))
 
-    def _room_for(self, ticket: Ticket) -> tuple[int, int]:
-        params = ticket.request.params
-        rows = len(self.rows) + params.num_return_sequences
-        positions = bucket(len(ticket.ids) + params.max_new_tokens)
-        rows_held = max(1 << (rows - 1).bit_length(), self.cache.rows)
-        return rows_held, max(positions, self.cache.positions)
+    @property
+    def empty(self) -> bool:
+        """True where no row is left."""
+        return not self._slots
 
-    @torch.inference_mode()
+    def bytes_with(self, ticket: Ticket | None = None) -> int:
+        """Return the KV bytes this batch will hold, with a request admitted."""
+        held = {size: slots.bytes_with(0) for size, slots in self._slots.items()}
+        if ticket:
+            size = self._bucket_of(ticket)
+            slots = self._slots.get(size) or self._new_slots(size)
+            held[size] = slots.bytes_with(ticket.request.params.num_return_sequences)
+        return sum(held.values())
+
     def join(self, ticket: Ticket) -> None:
-        """Prefill the prompt once, and give each returned sequence a row of its own."""
-        params, n_ids = ticket.request.params, len(ticket.ids)
-        self.cache.reserve(*self._room_for(ticket))
-        if len(self._logits) < self.cache.rows:
-            grown = self._logits.new_empty(self.cache.rows, self._logits.shape[1])
-            grown[: len(self._logits)] = self._logits
-            self._logits = grown
-        device = self.loaded.device
-        first = len(self.rows)
-        self.cache.begin_prefill(first, 0, n_ids)
-        logits = self._forward(
-            torch.tensor([ticket.ids], device=device),
-            torch.arange(n_ids, device=device)[None],
-            torch.ones(n_ids, n_ids, dtype=torch.bool, device=device).tril()[None, None],
-        )
+        """Give each returned sequence a row; the prompt is read in the next steps."""
+        params, size = ticket.request.params, self._bucket_of(ticket)
         if params.do_sample and params.seed is not None:
-            ticket.generator = torch.Generator(device).manual_seed(params.seed)
+            ticket.generator = torch.Generator(self.loaded.device).manual_seed(params.seed)
+        slots = self._slots.setdefault(size, self._new_slots(size))
         for index in range(params.num_return_sequences):
-            slot = first + index
-            if index:
-                self.cache.move(first, slot, n_ids)
-            self._logits[slot] = logits[0]
             text = TextStream(self.loaded.vocabulary, ticket.ids[-1], params.stop)
-            row = Row(ticket=ticket, index=index, text=text, length=n_ids, state=ticket.state)
-            self.rows.append(row)
+            row = Row(ticket=ticket, index=index, text=text, slots=slots, state=ticket.state)
+            slots.rows.append(row)
             ticket.rows.append(row)
-        for slot in range(first, len(self.rows)):
-            self._swap(slot, self.active)
-            self.active += 1
+        self._reading.append(ticket)
 
     @torch.inference_mode()
-    def leave(self, ticket: Ticket) -> None:
-        """Free the slots of a request that ends early."""
+    def leave(self, ticket: Ticket, *, wipe: bool = False) -> None:
+        """Free the slots of a request that ends early; `wipe` where its numbers are not sound."""
         for row in ticket.rows:
+            if wipe and row.length:
+                row.slots.cache.wipe(row.slots.rows.index(row))
             self._remove(row)
         ticket.rows = []
+        if ticket in self._reading:
+            self._reading.remove(ticket)
 
     @torch.inference_mode()
-    def step(self) -> tuple[list[Ticket], int]:
-        """Choose one token for each active row, then run the model on those that go on.
-
-        Returns the requests whose last row has ended, and how many rows took part.
-        """
+    def step(self) -> Turn:
+        """Choose one token for each active row, then run the model on what goes on."""
+        turn = Turn()
         self._pause_and_resume()
-        if not self.active:
-            return [], 0
-        rows = self.rows[: self.active]
-        tickets = list(dict.fromkeys(row.ticket for row in rows))
-        ended_rows = self._choose(rows)
-        now_s = time.monotonic()
-        for ticket in tickets:
-            ticket.step_times_s.append(now_s)
-        for row in ended_rows:
-            self._remove(row)
-            row.ticket.rows.remove(row)
-        if self.active:
-            self._decode(self.rows[: self.active])
-        return [ticket for ticket in tickets if not ticket.rows], len(rows)
+        rows = [row for slots in self._in_order() for row in slots.rows[: slots.active]]
+        if rows:
+            turn.size = len(rows)
+            self._choose(rows, turn)
+        self._run(turn)
+        turn.worked = turn.worked or bool(rows)
+        return turn
 
-    def _choose(self, rows: list[Row]) -> list[Row]:
-        """Draw a token per row, send the steps, return the rows that end with it."""
-        logits = self._logits[: len(rows)]
-        if self._params is None:
-            settings = [row.ticket.request.params for row in rows]
-            self._params = RowParams.of(settings, vocab=logits.shape[1], device=logits.device)
-        logprobs = logits.log_softmax(-1)
-        n_candidates = max(row.ticket.request.params.num_alternatives for row in rows)
-        best = logprobs.topk(min(n_candidates, logits.shape[1]))
-        logits = constrained(logits, [(row.ticket.automaton, row.state) for row in rows])
-        scores, removed_by = warp(logits, self._params, best.indices)
-        probs = scores.softmax(-1)
-        tokens = self._draw(rows, logits, probs)
-        column = tokens[:, None]
-        chosen = torch.cat([logprobs.gather(1, column), probs.gather(1, column)], 1).tolist()
-        candidates = zip(
-            best.indices.tolist(),
-            best.values.tolist(),
-            probs.gather(1, best.indices).tolist(),
-            removed_by.tolist(),
-            strict=True,
-        )
-        ended: list[Row] = []
-        steps: dict[Ticket, list[TokenStep]] = {}
-        for row, token_id, (logprob, prob), found in zip(rows, tokens.tolist(), chosen, candidates):
-            text, finish_reason = self._advance(row, token_id)
-            if finish_reason:
-                ended.append(row)
-            vocabulary = self.loaded.vocabulary
-            step = TokenStep(
-                row=row.index,
-                token_id=token_id,
-                text=text,
-                piece=vocabulary.pieces[token_id],
-                data=vocabulary.data(token_id),
-                logprob=logprob,
-                prob=prob,
-                alternatives=as_candidates(
-                    vocabulary.pieces, found, row.ticket.request.params.num_alternatives
-                ),
-                finish_reason=finish_reason,
-            )
-            steps.setdefault(row.ticket, []).append(step)
-        for ticket, ticket_steps in steps.items():
-            ticket.output_tokens += len(ticket_steps)
-            ticket.channel.put(sorted(ticket_steps, key=lambda step: step.row))
-        return ended
-
-    def _draw(self, rows: list[Row], logits: torch.Tensor, probs: torch.Tensor) -> torch.Tensor:
-        """Return (rows,) token ids: the argmax of greedy rows, a seeded draw of the others."""
-        greedy = logits.argmax(-1)
-        noise: dict[Ticket, torch.Tensor] = {}
-        parts = []
-        for row in rows:
-            ticket = row.ticket
-            if ticket.generator is None:
-                parts.append(torch.ones_like(probs[0]))
+    # choosing
+    def _choose(self, rows: list[Row], turn: Turn) -> None:
+        if rows != self._decoded:
+            self._decoded = rows
+            self._logits = torch.stack([row.logits for row in rows if row.logits is not None])
+        picked = self._chooser.pick(rows, self._logits)
+        now_s, steps = time.monotonic(), dict[Ticket, list[TokenStep]]()
+        for row, one in zip(rows, picked):
+            if isinstance(one, Exception) or math.isnan(one.logprob):
+                error = one if isinstance(one, Exception) else FloatingPointError("a logit is NaN")
+                self._fail(row.ticket, error, turn)
+            elif row.ticket.rows:  # its request has not failed at another row
+                steps.setdefault(row.ticket, []).append(self._advance(row, one))
+        for ticket, made in steps.items():
+            if not ticket.rows:
                 continue
-            if ticket not in noise:
-                n = ticket.request.params.num_return_sequences
-                noise[ticket] = exponential_noise(n, probs.shape[1], ticket.generator)
-            parts.append(noise[ticket][row.index])
-        if not noise:
-            return greedy
-        drawn = (probs / torch.stack(parts)).argmax(-1)
-        samples = [row.ticket.generator is not None for row in rows]
-        return torch.where(torch.tensor(samples, device=drawn.device), drawn, greedy)
+            ticket.output_tokens += len(made)
+            ticket.step_times_s.append(now_s)
+            try:
+                ticket.channel.put(sorted(made, key=lambda step: step.row))
+            except Exception as error:  # its reader's own
+                self._fail(ticket, error, turn)
+                continue
+            for row in [row for row in ticket.rows if row.finish_reason]:
+                self._remove(row)
+                ticket.rows.remove(row)
+            if not ticket.rows:
+                turn.ended.append(ticket)
 
-    def _advance(self, row: Row, token_id: int) -> tuple[str, FinishReason | None]:
-        """Take a token into a row; return what became printable and whether the row ends."""
+    def _advance(self, row: Row, picked: Picked) -> TokenStep:
+        """Take a token into a row and write its record."""
+        text, row.finish_reason = self._take(row, picked.token_id)
+        vocabulary = self.loaded.vocabulary
+        return TokenStep(
+            row=row.index,
+            token_id=picked.token_id,
+            text=text,
+            piece=vocabulary.pieces[picked.token_id],
+            data=vocabulary.data(picked.token_id),
+            logprob=picked.logprob,
+            prob=picked.prob,
+            alternatives=Candidates(
+                vocabulary.pieces, picked.found, row.ticket.request.params.num_alternatives
+            ),
+            finish_reason=row.finish_reason,
+        )
+
+    def _take(self, row: Row, token_id: int) -> tuple[str, FinishReason | None]:
+        """Return what became printable with a token and whether the row ends."""
         row.last_id = token_id
         row.new_tokens += 1
         if token_id in self.loaded.end_ids:
@@ -225,70 +170,100 @@ class Batch:
             return text + row.text.flush(), "length"
         return text, None
 
-    def _decode(self, rows: list[Row]) -> None:
-        """Run the model on each row's last token; every row writes at its own length."""
-        device = self.loaded.device
-        lengths = torch.tensor([row.length for row in rows], device=device)
-        longest = max(row.length for row in rows)
-        self.cache.begin_decode(lengths, longest)
-        seen = torch.arange(longest + 1, device=device) <= lengths[:, None]  # (rows, positions)
-        last = torch.tensor([[row.last_id] for row in rows], device=device)
-        self._logits[: len(rows)] = self._forward(last, lengths[:, None], seen[:, None, None])
-        for row in rows:
+    # running the model
+    def _run(self, turn: Turn) -> None:
+        """One forward: the last token of each active row, and the next piece of the prompts."""
+        parts: list[Part] = []
+        for slots in self._in_order():
+            slots.fit()
+            if slots.active:
+                parts.append(decode_part(slots, self.loaded.device))
+        running = sum(len(part.rows) for part in parts)
+        pieces = list(self._pieces(READ_BESIDE + running if running else READ_ALONE))
+        parts += (chunk_part(ticket, n, self.loaded.device) for ticket, n in pieces)
+        if not parts:
+            return
+        turn.worked = True
+        logits, failed = self._forward(parts)
+        for ticket, error in failed.items():
+            self._fail(ticket, error, turn)
+        self._decoded = []
+        decoded = [row for part in parts if not part.ticket for row in part.rows]
+        for row, found in zip((row for part in parts for row in part.rows), logits.unbind()):
+            row.logits = found
+        for row in decoded:
             row.length += 1
+        if not failed:
+            self._decoded, self._logits = decoded, logits[: len(decoded)]
+        for ticket, n in pieces:
+            if ticket.rows:
+                self._has_read(ticket, n)
 
-    def _forward(
-        self, ids: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the last position's logits, (rows, vocab) in fp32 so that softmax is exact."""
-        out = self.loaded.model(
-            input_ids=ids,
-            position_ids=positions,
-            attention_mask=mask,
-            past_key_values=self.cache,
-            use_cache=True,
-            **self._last_only,
-        )
-        return out.logits[:, -1].float()
+    def _pieces(self, budget: int) -> Iterator[tuple[Ticket, int]]:
+        """Yield whose prompt is read on, and how many tokens of it.
+
+        The oldest, with half of the budget where others wait, then the shortest: a long prompt
+        delays no short one, and comes to its end.
+        """
+        if not self._reading:
+            return
+        oldest, *others = self._reading
+        others.sort(key=lambda ticket: len(ticket.ids) - ticket.read)
+        first = min(len(oldest.ids) - oldest.read, budget // 2 if others else budget)
+        for ticket, most in ((oldest, first), *((ticket, budget) for ticket in others)):
+            n = min(len(ticket.ids) - ticket.read, most, budget)
+            if n > 0:
+                budget -= n
+                yield ticket, n
+
+    def _has_read(self, ticket: Ticket, n: int) -> None:
+        """Note what of a prompt is in the cache; once it is whole, its rows decode."""
+        ticket.read += n
+        first, *others = ticket.rows
+        first.length = ticket.read
+        if ticket.read < len(ticket.ids):
+            return
+        self._reading.remove(ticket)
+        cache, all_rows = first.slots.cache, first.slots.rows
+        for row in others:
+            cache.move(all_rows.index(first), all_rows.index(row), ticket.read)
+            row.length, row.logits = ticket.read, first.logits
+        for row in ticket.rows:
+            row.slots.activate(row)
+
+    # slots
+    def _bucket_of(self, ticket: Ticket) -> int:
+        return bucket(len(ticket.ids) + ticket.request.params.max_new_tokens)
+
+    def _new_slots(self, positions: int) -> Slots:
+        model = self.loaded.model
+        config = model.config.get_text_config(decoder=True)
+        return Slots(SlotCache(config, positions, dtype=model.dtype, device=self.loaded.device))
+
+    def _in_order(self) -> list[Slots]:
+        return [slots for _, slots in sorted(self._slots.items())]
 
     def _pause_and_resume(self) -> None:
         """Keep the rows whose reader is too far behind out of the active slots."""
-        tickets = dict.fromkeys(row.ticket for row in self.rows)
-        if self.active == len(self.rows) and not any(t.channel.full for t in tickets):
-            return
-        for ticket in tickets:
-            full = ticket.channel.full
-            for row in ticket.rows:
-                slot = self.rows.index(row)
-                if full and slot < self.active:
-                    self.active -= 1
-                    self._swap(slot, self.active)
-                elif not full and slot >= self.active:
-                    self._swap(slot, self.active)
-                    self.active += 1
+        for slots in self._slots.values():
+            tickets = dict.fromkeys(row.ticket for row in slots.rows)
+            full = {t for t in tickets if t.channel.full}
+            if not full and slots.active == len(slots.rows):
+                continue
+            for row in [row for t in tickets if t not in self._reading for row in t.rows]:
+                if row.ticket in full and slots.is_active(row):
+                    slots.pause(row)
+                elif row.ticket not in full and not slots.is_active(row):
+                    slots.activate(row)
 
     def _remove(self, row: Row) -> None:
-        """Take a row out: the last active row moves into its slot, the last row into that one's."""
-        slot = self.rows.index(row)
-        if slot < self.active:
-            self.active -= 1
-            self._replace(slot, self.active)
-            slot = self.active
-        self._replace(slot, len(self.rows) - 1)
-        self.rows.pop()
-        self._params = None
-        if not self.rows:
-            self.cache.clear()
+        row.slots.remove(row)
+        if not row.slots.rows:
+            del self._slots[row.slots.cache.positions]
 
-    def _replace(self, slot: int, source: int) -> None:
-        if slot != source:
-            self.cache.move(source, slot, self.rows[source].length)
-            self._logits[slot] = self._logits[source]
-            self.rows[slot] = self.rows[source]
-
-    def _swap(self, a: int, b: int) -> None:
-        self._params = None
-        if a != b:
-            self.cache.swap(a, b)
-            self._logits[[a, b]] = self._logits[[b, a]]
-            self.rows[a], self.rows[b] = self.rows[b], self.rows[a]
+    def _fail(self, ticket: Ticket, error: Exception, turn: Turn) -> None:
+        """Retire a request that went wrong; the others go on."""
+        if ticket.rows:
+            log.error("a request failed", exc_info=error)
+            self.leave(ticket, wipe=True)
+            turn.failed.append((ticket, error))

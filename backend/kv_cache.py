@@ -1,8 +1,8 @@
 """Slot KV cache: one row per running sequence, on an unmodified transformers model.
 
-Rows have lengths of their own. Active rows are contiguous from 0, so that a decode step reads a
-slice; whoever leaves is replaced by the last (`move`). The caller passes an explicit 4-D mask and
-position_ids, so the model asks this cache for nothing but `update`.
+All rows of one SlotCache have the same bucket of positions and lengths of their own. A forward
+reads and writes through a `Window`, with an explicit 4-D mask and position_ids, so the model asks
+for nothing but `update`.
 """
 
 import torch
@@ -20,87 +20,77 @@ def bucket(positions: int) -> int:
     return size
 
 
-class SlotCache(Cache):
-    """Keys and values per layer as (rows, kv_heads, positions, head_dim), grown as needed."""
+class SlotCache:
+    """Keys and values per layer as (rows, kv_heads, positions, head_dim)."""
 
     def __init__(
-        self, config: PretrainedConfig, *, dtype: torch.dtype, device: torch.device
+        self, config: PretrainedConfig, positions: int, *, dtype: torch.dtype, device: torch.device
     ) -> None:
-        self.layers = []  # transformers asks for it; the storage is ours
         heads = config.num_attention_heads
         self.kv_heads: int = getattr(config, "num_key_value_heads", None) or heads
         self.head_dim: int = getattr(config, "head_dim", None) or config.hidden_size // heads
         self.num_layers: int = config.num_hidden_layers
+        self.positions, self.rows = positions, 0
         self.dtype, self.device = dtype, device
-        self.rows = self.positions = 0
-        self._keys: list[torch.Tensor] = []
-        self._values: list[torch.Tensor] = []
+        self.keys: list[torch.Tensor] = []
+        self.values: list[torch.Tensor] = []
 
-    def bytes_for(self, rows: int, positions: int) -> int:
-        """Return the bytes of `rows` rows of `positions` positions, keys and values."""
-        per_position = 2 * self.num_layers * self.kv_heads * self.head_dim * self.dtype.itemsize
-        return rows * positions * per_position
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row, keys and values."""
+        width = self.num_layers * self.kv_heads * self.head_dim * self.dtype.itemsize
+        return 2 * self.positions * width
 
     @property
     def nbytes(self) -> int:
         """Bytes allocated now."""
-        return self.bytes_for(self.rows, self.positions)
+        return self.rows * self.row_bytes
 
-    def reserve(self, rows: int, positions: int) -> None:
-        """Make room for `rows` rows of `positions` positions; keeps what is there."""
-        rows, positions = max(rows, self.rows), max(positions, self.positions)
-        if (rows, positions) == (self.rows, self.positions):
+    def rows_for(self, rows: int) -> int:
+        """Return how many rows are allocated once `rows` are needed: at most an eighth too many.
+
+        What is there is kept while it is enough and less than twice that.
+        """
+        step = max(1, rows // 8)
+        wanted = -(-rows // step) * step
+        return self.rows if wanted <= self.rows < 2 * wanted else wanted
+
+    def resize(self, rows: int) -> None:
+        """Allocate exactly `rows` rows; keeps what is in those that stay. One layer at a time."""
+        if rows == self.rows:
             return
-        shape = (rows, self.kv_heads, positions, self.head_dim)
-        for tensors in (self._keys, self._values):
+        shape = (rows, self.kv_heads, self.positions, self.head_dim)
+        kept = min(rows, self.rows)
+        for tensors in (self.keys, self.values):
             for layer in range(self.num_layers):
-                grown = torch.zeros(shape, dtype=self.dtype, device=self.device)
-                if tensors and self.rows:
-                    grown[: self.rows, :, : self.positions] = tensors[layer]
-                tensors[layer : layer + 1] = [grown]
-        self.rows, self.positions = rows, positions
-
-    def clear(self) -> None:
-        """Give all memory back; called when no row is left."""
-        self._keys, self._values = [], []
-        self.rows = self.positions = 0
+                new = torch.zeros(shape, dtype=self.dtype, device=self.device)
+                if kept:
+                    new[:kept] = tensors[layer][:kept]
+                tensors[layer : layer + 1] = [new]
+        self.rows = rows
 
     def move(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` positions of row `source` over row `target`."""
-        for tensor in (*self._keys, *self._values):
+        for tensor in (*self.keys, *self.values):
             tensor[target, :, :length] = tensor[source, :, :length]
 
     def swap(self, a: int, b: int) -> None:
         """Exchange two rows."""
-        for tensor in (*self._keys, *self._values):
+        for tensor in (*self.keys, *self.values):
             tensor[[a, b]] = tensor[[b, a]]
 
-    def begin_prefill(self, row: int, start: int, n: int) -> None:
-        """The next forward writes positions start ... start+n-1 of one row, and reads from 0."""
-        self._write: tuple = (slice(row, row + 1), slice(None), slice(start, start + n))
-        self._read: tuple = (slice(row, row + 1), slice(None), slice(0, start + n))
-        self._one_each = False
+    def wipe(self, row: int) -> None:
+        """Zero a row: masked positions must hold numbers, since 0 times NaN is NaN."""
+        for tensor in (*self.keys, *self.values):
+            tensor[row].zero_()
 
-    def begin_decode(self, lengths: torch.Tensor, longest: int) -> None:
-        """The next forward writes one position for each row, at its length; `longest` = max."""
-        rows = len(lengths)
-        self._write = (torch.arange(rows, device=self.device), slice(None), lengths)
-        self._read = (slice(0, rows), slice(None), slice(0, longest + 1))
-        self._one_each = True
 
-    def update(
-        self,
-        key_states: torch.Tensor,
-        value_states: torch.Tensor,
-        layer_idx: int,
-        *args: object,
-        **kwargs: object,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Store this layer's new keys and values; return all that its queries may look at."""
-        keys, values = self._keys[layer_idx], self._values[layer_idx]
-        keys[self._write] = key_states[:, :, 0] if self._one_each else key_states
-        values[self._write] = value_states[:, :, 0] if self._one_each else value_states
-        return keys[self._read], values[self._read]
+class Window(Cache):
+    """What one forward writes and sees of a SlotCache."""
+
+    def __init__(self, slots: SlotCache) -> None:
+        self.layers = []  # transformers asks for it; the storage is ours
+        self.slots = slots
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Nothing is seen: positions and mask are passed explicitly."""
@@ -109,3 +99,54 @@ class SlotCache(Cache):
     def get_mask_sizes(self, *args: object, **kwargs: object) -> tuple[int, int]:
         """Not used with an explicit 4-D mask."""
         return 0, 0
+
+
+class DecodeWindow(Window):
+    """Rows [first, first + n) write one position each, at their lengths (n,), and see up to it."""
+
+    def __init__(self, slots: SlotCache, lengths: torch.Tensor, longest: int, first: int) -> None:
+        super().__init__(slots)
+        n, heads = len(lengths), slots.kv_heads
+        row = torch.arange(first, first + n, device=slots.device)[:, None] * heads
+        row = row + torch.arange(heads, device=slots.device)  # (n, heads)
+        # index_copy_ on the flat tensor is half the price of advanced indexing on the whole
+        self._at = (row * slots.positions + lengths[:, None]).flatten()
+        self._rows, self._seen = slice(first, first + n), slice(0, longest + 1)
+
+    def update(
+        self,
+        key_states: torch.Tensor,
+        value_states: torch.Tensor,
+        layer_idx: int,
+        *_: object,
+        **__: object,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Store (n, kv_heads, 1, head_dim); return (n, kv_heads, longest + 1, head_dim)."""
+        keys, values = self.slots.keys[layer_idx], self.slots.values[layer_idx]
+        width = self.slots.head_dim
+        keys.view(-1, width).index_copy_(0, self._at, key_states.reshape(-1, width))
+        values.view(-1, width).index_copy_(0, self._at, value_states.reshape(-1, width))
+        return keys[self._rows, :, self._seen], values[self._rows, :, self._seen]
+
+
+class PromptWindow(Window):
+    """One row writes positions start ... start+n-1 and sees all before them."""
+
+    def __init__(self, slots: SlotCache, row: int, start: int, n: int) -> None:
+        super().__init__(slots)
+        self._row, self._new = slice(row, row + 1), slice(start, start + n)
+        self._seen = slice(0, start + n)
+
+    def update(
+        self,
+        key_states: torch.Tensor,
+        value_states: torch.Tensor,
+        layer_idx: int,
+        *_: object,
+        **__: object,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Store (1, kv_heads, n, head_dim); return (1, kv_heads, start + n, head_dim)."""
+        keys, values = self.slots.keys[layer_idx], self.slots.values[layer_idx]
+        keys[self._row, :, self._new] = key_states
+        values[self._row, :, self._new] = value_states
+        return keys[self._row, :, self._seen], values[self._row, :, self._seen]

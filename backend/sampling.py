@@ -149,20 +149,41 @@ def warp(
     return scores, removed_by
 
 
-def as_candidates(
-    pieces: Sequence[str], found: tuple[list[int], list[float], list[float], list[int]], n: int
-) -> tuple[Candidate, ...]:
-    """Return the first `n` of (ids, logprobs, probs, indices in REMOVERS) as candidates."""
-    return tuple(
-        Candidate(
+# of one row's likeliest tokens: ids, logprobs, probs, indices in REMOVERS
+Found = tuple[Sequence[int], Sequence[float], Sequence[float], Sequence[int]]
+
+
+class Candidates(Sequence[Candidate]):
+    """The first `n` of what was found, made into `Candidate`s only when somebody looks."""
+
+    __slots__ = ("_found", "_n", "_pieces")
+
+    def __init__(self, pieces: Sequence[str], found: Found, n: int) -> None:
+        self._pieces, self._found, self._n = pieces, found, min(n, len(found[0]))
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __getitem__(self, i):  # type: ignore[no-untyped-def]  # one for an int, a tuple for a slice
+        if isinstance(i, slice):
+            return tuple(self[k] for k in range(*i.indices(self._n)))
+        token_id, logprob, prob, remover = (column[range(self._n)[i]] for column in self._found)
+        return Candidate(
             token_id=token_id,
-            text=pieces[token_id],
+            text=self._pieces[token_id],
             logprob=logprob,
             prob=prob,
             removed_by=REMOVERS[remover],
         )
-        for token_id, logprob, prob, remover in list(zip(*found))[:n]
-    )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
 
 
 def exponential_noise(rows: int, vocab: int, generator: torch.Generator) -> torch.Tensor:

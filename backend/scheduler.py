@@ -116,7 +116,7 @@ class Scheduler:
         held: dict[str, int] = {}
         for batch in tuple(self._batches.values()):
             name = batch.loaded.info.model
-            held[name] = held.get(name, 0) + batch.cache.nbytes
+            held[name] = held.get(name, 0) + batch.nbytes
         return held
 
     def close(self, timeout_s: float) -> None:
@@ -135,9 +135,9 @@ class Scheduler:
             except Exception as error:  # a bug or the device: fail those running, stay alive
                 log.exception("a turn of the model thread failed")
                 self.restarts_total += 1
+                self._batches.clear()  # first: nothing is to be tidied in what failed
                 for ticket in tuple(self._running):
                     self._end(ticket, "error", error)
-                self._batches.clear()
                 worked = True
             if not worked:
                 self._poke.wait(IDLE_TURN_S)
@@ -163,14 +163,16 @@ class Scheduler:
         worked = False
         for key, batch in tuple(self._batches.items()):
             use_threads(batch.loaded.threads)
-            ended, size = batch.step()
-            for ticket in ended:
+            turn = batch.step()
+            for ticket in turn.ended:
                 self._end(ticket, "ok")
-            if size:
-                worked = True
+            for ticket, error in turn.failed:
+                self._end(ticket, "error", error)
+            worked = worked or turn.worked
+            if turn.size:
                 self.steps_total += 1
-                self.batch_sizes[size - 1] += 1
-            if not batch.rows:
+                self.batch_sizes[turn.size - 1] += 1
+            if batch.empty:
                 del self._batches[key]  # its model may have been unloaded
         self._begin_jobs()
         for _ in range(len(self._jobs)):  # one turn of one job that can go on
@@ -200,7 +202,7 @@ class Scheduler:
         if rows > self.max_streams:
             return False
         mine = self._batch(ticket.loaded)
-        others = sum(batch.cache.nbytes for batch in self._batches.values() if batch is not mine)
+        others = sum(b.bytes_with() for b in self._batches.values() if b is not mine)
         return others + mine.bytes_with(ticket) <= self.kv_cache_bytes
 
     def _admit(self, ticket: Ticket) -> None:

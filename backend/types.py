@@ -170,7 +170,7 @@ class TokenStep:
     data: bytes
     logprob: float
     prob: float
-    alternatives: tuple[Candidate, ...] = ()
+    alternatives: Sequence[Candidate] = ()
     finish_reason: FinishReason | None = None
 
 
