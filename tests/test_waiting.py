@@ -6,13 +6,17 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import gradio as gr
 import httpx
 import pytest
+from fastapi import Request
 from playwright.sync_api import Browser, expect
 
 from backend.lab import Lab
 from backend.settings import Settings
 from backend.types import SamplingParams, StreamUpdate
+from demo.endpoints import person_of
+from demo.identity import PERSON, TEACHER, Identity
 from demo.waiting import calm, waiting_text
 from demo.words import LANGS, Lang, words
 from tests.browser import LAPTOP, chromium, visit  # noqa: F401  # a fixture
@@ -57,6 +61,27 @@ def test_each_kind_of_waiting_has_words(lang: Lang) -> None:
     assert "8" in waiting_text(known, said)
     assert "8" in waiting_text(own, said)
     assert waiting_text(StreamUpdate(waiting="loading"), said) == said("waiting.loading")
+
+
+def asked(cookies: dict[str, str], host: str) -> gr.Request:
+    """A Gradio request of a browser."""
+    jar = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    headers = [(b"cookie", jar.encode()), (b"host", host.encode())]
+    scope = {"type": "http", "headers": headers, "client": ("10.0.0.7", 5000)}
+    return gr.Request(request=Request(scope))
+
+
+def test_the_teacher_and_who_sits_at_the_machine_have_no_limits(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("open sesame\n")
+    shared, own = Identity(Settings(teacher_key_file=key)), Identity(Settings())
+    cookie = shared.teacher_cookie("open sesame")
+    assert person_of(shared, asked({TEACHER: cookie}, "lab.example")) == ""
+    assert person_of(own, asked({}, "127.0.0.1:7860")) == ""
+    known = asked({PERSON: shared.new_person()}, "lab.example")
+    assert person_of(shared, known) == person_of(shared, known) != ""
+    assert person_of(shared, asked({}, "127.0.0.1:7860")) == "address 10.0.0.7"
+    assert person_of(own, asked({}, "rebound.example")) == "address 10.0.0.7"
 
 
 async def refused(site: str, path: str, cookies: httpx.Cookies, streams: int) -> list[str]:
