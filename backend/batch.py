@@ -17,12 +17,13 @@ import torch
 
 from backend.choosing import Chooser, Picked
 from backend.detokenizer import TextStream
+from backend.errors import LabError
 from backend.forward import Forward, Part, chunk_part, decode_part
 from backend.kv_cache import SlotCache, bucket
 from backend.models import LoadedModel
 from backend.rows import Row, Slots, Ticket
 from backend.sampling import Candidates
-from backend.types import FinishReason, TokenStep
+from backend.types import FinishReason, ModelInfo, TokenStep
 
 log = logging.getLogger(__name__)
 
@@ -116,9 +117,10 @@ class Batch:
         picked = self._chooser.pick(rows, self._logits)
         now_s, steps = time.monotonic(), dict[Ticket, list[TokenStep]]()
         for row, one in zip(rows, picked):
-            if isinstance(one, Exception) or math.isnan(one.logprob):
-                error = one if isinstance(one, Exception) else FloatingPointError("a logit is NaN")
-                self._fail(row.ticket, error, turn)
+            if isinstance(one, Exception):
+                self._fail(row.ticket, one, turn)
+            elif math.isnan(one.logprob):
+                self._fail(row.ticket, unsound(self.loaded.info), turn)
             elif row.ticket.rows:  # its request has not failed at another row
                 steps.setdefault(row.ticket, []).append(self._advance(row, one))
         for ticket, made in steps.items():
@@ -185,19 +187,21 @@ class Batch:
             return
         turn.worked = True
         logits, failed = self._forward(parts)
-        for ticket, error in failed.items():
-            self._fail(ticket, error, turn)
-        self._decoded = []
         decoded = [row for part in parts if not part.ticket for row in part.rows]
         for row, found in zip((row for part in parts for row in part.rows), logits.unbind()):
             row.logits = found
         for row in decoded:
             row.length += 1
-        if not failed:
-            self._decoded, self._logits = decoded, logits[: len(decoded)]
         for ticket, n in pieces:
-            if ticket.rows:
-                self._has_read(ticket, n)
+            ticket.read += n
+            ticket.rows[0].length = ticket.read
+        # only now: whoever leaves has others moved into their slots
+        self._decoded, self._logits = decoded, logits[: len(decoded)]
+        for ticket, error in failed.items():
+            self._fail(ticket, error, turn)
+        for ticket, _ in pieces:
+            if ticket.rows and ticket.read == len(ticket.ids):
+                self._begin(ticket)
 
     def _pieces(self, budget: int) -> Iterator[tuple[Ticket, int]]:
         """Yield whose prompt is read on, and how many tokens of it.
@@ -216,18 +220,14 @@ class Batch:
                 budget -= n
                 yield ticket, n
 
-    def _has_read(self, ticket: Ticket, n: int) -> None:
-        """Note what of a prompt is in the cache; once it is whole, its rows decode."""
-        ticket.read += n
-        first, *others = ticket.rows
-        first.length = ticket.read
-        if ticket.read < len(ticket.ids):
-            return
+    def _begin(self, ticket: Ticket) -> None:
+        """Let the rows decode: the prompt is read once and copied to the others."""
         self._reading.remove(ticket)
+        first, *others = ticket.rows
         cache, all_rows = first.slots.cache, first.slots.rows
         for row in others:
-            cache.move(all_rows.index(first), all_rows.index(row), ticket.read)
-            row.length, row.logits = ticket.read, first.logits
+            cache.move(all_rows.index(first), all_rows.index(row), first.length)
+            row.length, row.logits = first.length, first.logits
         for row in ticket.rows:
             row.slots.activate(row)
 
@@ -267,3 +267,14 @@ class Batch:
             log.error("a request failed", exc_info=error)
             self.leave(ticket, wipe=True)
             turn.failed.append((ticket, error))
+
+
+def unsound(info: ModelInfo) -> LabError:
+    """Return what the reader of a row with a NaN among its logits is told."""
+    return LabError(
+        "not_a_number",
+        f"{info.model} at {info.precision} computed something that is not a number",
+        "Try another prompt; if it happens again, the teacher can load another precision",
+        model=info.model,
+        precision=info.precision,
+    )

@@ -215,6 +215,7 @@ class LocalEngine:
             detail=self._detail,
             current=self._current,
             last_beat=s.last_beat if s else 0.0,
+            announced=s.announced if s else "",
             active_streams=s.active_streams if s else 0,
             active_rows=s.active_rows if s else 0,
             queue_depth=s.queue_depth if s else 0,

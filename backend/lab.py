@@ -69,7 +69,7 @@ class Lab:
         if not stats.models:
             return False, f"{stats.state}: {stats.detail}" if stats.detail else stats.state
         silent_s = time.time() - stats.last_beat
-        if silent_s > BEAT_LIMIT_S:
+        if silent_s > BEAT_LIMIT_S and not stats.announced:
             return False, f"the model thread has been silent for {silent_s:.0f} s"
         return True, "ready"
 

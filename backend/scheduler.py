@@ -19,6 +19,7 @@ from backend.errors import LabError
 from backend.models import LoadedModel, use_threads
 from backend.queueing import Limits, Line
 from backend.types import Outcome, RequestStats
+from backend.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -67,8 +68,10 @@ class Scheduler:
         self.steps_total = 0
         self.batch_sizes = [0] * max_streams  # steps with 1, 2, ... rows
         self.restarts_total = 0
-        self._thread = threading.Thread(target=self._loop, name="model", daemon=True)
-        self._thread.start()
+        self.announced = ""
+        self.thread = threading.Thread(target=self._loop, name="model", daemon=True)
+        self.thread.start()
+        self._watchdog = Watchdog(self)
 
     # any thread
     def submit(self, ticket: Ticket, *, patient: bool = False) -> bool:
@@ -122,8 +125,30 @@ class Scheduler:
     def close(self, timeout_s: float) -> None:
         """End all requests as cancelled and join the thread."""
         self._closing = True
+        self._watchdog.close()
         self._poke.set()
-        self._thread.join(timeout_s)
+        self.thread.join(timeout_s)
+
+    # the watchdog's thread
+    def revive(self, error: LabError) -> None:
+        """Start the model thread again; what ran ends with `error`, what waits goes on."""
+        self.restarts_total += 1
+        self.announced = ""
+        self._batches.clear()
+        for ticket in tuple(self._running):
+            self._end(ticket, "error", error)
+        for job in tuple(self._jobs):
+            self._leave_job(job)
+            job.channel.finish(error)
+        self.last_beat = time.time()
+        self.thread = threading.Thread(target=self._loop, name="model", daemon=True)
+        self.thread.start()
+
+    def give_up(self, error: LabError) -> None:
+        """End every reader's wait with `error`; the thread tidies up when it comes back."""
+        for served in (*self._running, *self.line.waiting, *self._jobs, *self.job_line.waiting):
+            served.channel.finish(error)
+            served.channel.close()
 
     # the model thread
     def _loop(self) -> None:
@@ -226,6 +251,7 @@ class Scheduler:
             return False
         try:
             use_threads(job.loaded.threads)
+            self.announced = "a job"
             result = next(job.turns)
         except StopIteration:
             self._leave_job(job)
@@ -236,6 +262,8 @@ class Scheduler:
         else:
             if result is not None:
                 job.channel.put([result])
+        finally:
+            self.announced = ""
         return True
 
     def _leave_job(self, job: RunningJob) -> None:
@@ -250,18 +278,20 @@ class Scheduler:
                 batch.leave(ticket)
         now_s, times = time.monotonic(), ticket.step_times_s
         self.line.leave(ticket, now_s=now_s)
-        self._on_end(
-            RequestStats(
-                operation=ticket.request.operation,
-                model=ticket.loaded.info.model,
-                precision=ticket.loaded.info.precision,
-                outcome=outcome,
-                queue_wait_s=(ticket.admitted_s or now_s) - ticket.submitted_s,
-                ttft_s=times[0] - ticket.submitted_s if times else None,
-                duration_s=now_s - ticket.submitted_s,
-                gaps_s=tuple(b - a for a, b in itertools.pairwise(times)),
-                input_tokens=len(ticket.ids) if ticket.admitted_s else 0,
-                output_tokens=ticket.output_tokens,
-            )
+        stats = RequestStats(
+            operation=ticket.request.operation,
+            model=ticket.loaded.info.model,
+            precision=ticket.loaded.info.precision,
+            outcome=outcome,
+            queue_wait_s=(ticket.admitted_s or now_s) - ticket.submitted_s,
+            ttft_s=times[0] - ticket.submitted_s if times else None,
+            duration_s=now_s - ticket.submitted_s,
+            gaps_s=tuple(b - a for a, b in itertools.pairwise(times)),
+            input_tokens=len(ticket.ids) if ticket.admitted_s else 0,
+            output_tokens=ticket.output_tokens,
         )
+        try:
+            self._on_end(stats)
+        except Exception:  # what counts must not stop what runs
+            log.exception("a request could not be counted")
         ticket.channel.finish(error)

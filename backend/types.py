@@ -254,6 +254,7 @@ class EngineStats:
     detail: str  # what is loading, or why it failed
     current: str  # the model that requests without a name go to
     last_beat: float  # time.time of the model thread's last turn; 0 before its first
+    announced: str  # what a long turn does, which is not mistaken for death; empty for a short one
     active_streams: int
     active_rows: int
     queue_depth: int
