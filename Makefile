@@ -43,6 +43,10 @@ typecheck: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.streams
+	$(BIN)/python -m benchmarks.joining
+	$(BIN)/python -m benchmarks.kv_memory
+	$(BIN)/python -m benchmarks.peers
+	$(BIN)/python -m benchmarks.claims
 
 pocket: $(STAMP)
 	$(BIN)/python -m pocket.make --recipe full
