@@ -187,7 +187,7 @@ def test_leaving_a_job_ends_it(lab: Lab) -> None:
             left.append("closed")
 
     async def leave() -> None:
-        running = turns(lab, forever)
+        running = turns(lab, forever, person="")
         async with contextlib.aclosing(running):
             async for _ in running:
                 break
