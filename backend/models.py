@@ -22,7 +22,9 @@ from transformers import (
 from backend.catalog import MODELS, POCKET
 from backend.detokenizer import Vocabulary
 from backend.errors import LabError
+from backend.llama import LeanLlama
 from backend.precision import check_widths, precision
+from backend.probe import agrees, honours_masks
 from backend.settings import Settings
 from backend.types import Message, ModelInfo, PrecisionSpec, Prompt, Schema
 
@@ -45,6 +47,8 @@ class LoadedModel:
     end_ids: frozenset[int]
     device: torch.device
     threads: int  # of the CPU, for this model's forwards
+    lean: LeanLlama | None  # what runs its rows, where there is one and it agrees
+    batches: bool  # rows of several requests can share a forward
     # a fast tokenizer refuses two threads at once when their truncation settings differ
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -188,7 +192,12 @@ def load(name: str, precision_name: str, settings: Settings) -> LoadedModel:
     weights_bytes, quant_state_bytes = measure(model)
     ends = model.generation_config.eos_token_id
     end_ids = frozenset([ends] if isinstance(ends, int) else ends or [])
-    vocab_size = int(text_config.vocab_size)
+    vocab_size, parameters = int(text_config.vocab_size), model.num_parameters()
+    threads = settings.threads or (1 if parameters < SMALL else TORCH_THREADS)
+    use_threads(threads)
+    if (lean := LeanLlama.of(model)) and not agrees(lean, model):
+        log.warning("the lean forward does not agree with %s: its own is used", name)
+        lean = None
     info = ModelInfo(
         model=name,
         precision=spec.name,
@@ -200,7 +209,7 @@ def load(name: str, precision_name: str, settings: Settings) -> LoadedModel:
             getattr(text_config, "max_position_embeddings", 0) or tokenizer.model_max_length
         ),
         vocab_size=vocab_size,
-        parameters=model.num_parameters(),
+        parameters=parameters,
         has_chat_template=bool(tokenizer.chat_template),
     )
     return LoadedModel(
@@ -210,7 +219,9 @@ def load(name: str, precision_name: str, settings: Settings) -> LoadedModel:
         vocabulary=Vocabulary(tokenizer, vocab_size),
         end_ids=end_ids,
         device=device,
-        threads=settings.threads or (1 if info.parameters < SMALL else TORCH_THREADS),
+        threads=threads,
+        lean=lean,
+        batches=lean is not None or honours_masks(model),
     )
 
 
