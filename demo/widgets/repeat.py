@@ -34,7 +34,8 @@ def repeat_panel(
 ) -> list[Dependency]:
     """Draw the panel; `inputs` are prompt, model and the settings row. Returns what can be stopped.
 
-    All runs go at once, so they share a batch: equal texts show that strangers change nothing.
+    Runs go at once, as many as a person may, and share a batch: equal texts show that strangers
+    change nothing.
     """
     with gr.Accordion(
         words("repeat.title"), open=False, elem_classes="card fold", elem_id=f"{tab}-repeat"
