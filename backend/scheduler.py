@@ -37,10 +37,13 @@ class RunningJob:
     channel: Channel[object]
 
     def close(self) -> None:
-        """Free what the job holds."""
+        """Free what the job holds; what it raises at that is nobody else's."""
         close = getattr(self.turns, "close", None)  # any iterator may be a job
-        if close:
-            close()
+        try:
+            if close:
+                close()
+        except Exception:
+            log.exception("a job failed to close")
 
 
 class Scheduler:
@@ -170,10 +173,7 @@ class Scheduler:
         for ticket in (*self._running, *self.line.waiting):
             self._end(ticket, "cancelled", closing)
         for job in (*self._jobs, *self.job_line.waiting):
-            try:
-                job.close()
-            except Exception:  # its own clean-up failed: the others still end
-                log.exception("a job failed to close")
+            job.close()
             job.channel.finish(closing)
 
     def _turn(self) -> bool:

@@ -233,3 +233,23 @@ def test_jobs_take_one_turn_between_two_steps_however_many(make: Make) -> None:
     for reader in readers:
         reader.close()
     stream.close()  # type: ignore[attr-defined]
+
+
+def test_a_job_that_fails_to_close_harms_nobody(make: Make) -> None:
+    lab, failed = make(), threading.Event()
+
+    def job(loaded: LoadedModel) -> Iterator[object]:
+        try:
+            while True:
+                yield 1
+        finally:
+            failed.set()
+            raise RuntimeError("cannot even close")
+
+    with contextlib.closing(endless(lab, person="b")) as stream:  # type: ignore[type-var]
+        results = lab.run(job, person="a")
+        next(results)
+        results.close()  # type: ignore[attr-defined]
+        assert failed.wait(10)
+        assert len([step for step, _ in zip(stream, range(20))]) == 20
+    assert lab.status().restarts_total == 0
