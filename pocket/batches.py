@@ -20,10 +20,12 @@ def pieces(tokenizer: Tokenizer, text: str) -> list[int]:
     return list(tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-def documents(tokenizer: Tokenizer, r: random.Random) -> Iterator[Labelled]:
+def documents(
+    tokenizer: Tokenizer, r: random.Random, draw: Callable[[random.Random], str] = document
+) -> Iterator[Labelled]:
     """Pre-training: every token of a document is learnt, its end too."""
     while True:
-        ids = [START, *pieces(tokenizer, document(r)), END]
+        ids = [START, *pieces(tokenizer, draw(r)), END]
         yield ids, ids
 
 

@@ -17,10 +17,9 @@ from transformers import GenerationConfig, LlamaForCausalLM
 
 from pocket import preference
 from pocket.batches import documents, talks
-from pocket.corpus import document
 from pocket.late import last_talk, late_talk
-from pocket.recipes import RECIPES, Recipe, machine, recipe_hash
-from pocket.talks import talk, text_of
+from pocket.recipes import MIXES, RECIPES, Recipe, machine, recipe_hash
+from pocket.talks import text_of
 from pocket.tokenizer import train_tokenizer, wrap
 from pocket.train import DEVICE, config, train
 
@@ -33,19 +32,20 @@ def run(recipe: Recipe, out: Path, work: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     r = random.Random(recipe.seed)
-    texts = (document(r) if i % 2 else text_of(talk(r)) for i in range(20_000))
+    mix = MIXES[recipe.mix]
+    texts = (mix.document(r) if i % 2 else text_of(mix.talk(r)) for i in range(20_000))
     tokenizer = train_tokenizer(texts)
     model = LlamaForCausalLM(config(tokenizer.get_vocab_size()))
     model.to(DEVICE)  # type: ignore[arg-type]  # its decorator hides torch's signature
     model.generation_config = GenerationConfig(bos_token_id=1, eos_token_id=2)
     facts: dict[str, object] = {"recipe": asdict(recipe), "recipe_hash": recipe_hash(recipe)}
-    base = documents(tokenizer, random.Random(recipe.seed + 1))
-    chat = talks(tokenizer, random.Random(recipe.seed + 2))
+    base = documents(tokenizer, random.Random(recipe.seed + 1), mix.document)
+    chat = talks(tokenizer, random.Random(recipe.seed + 2), mix.talk)
     late = talks(tokenizer, random.Random(recipe.seed + 3), late_talk)
     last = talks(tokenizer, random.Random(recipe.seed + 4), last_talk)
     for name, stream, tokens, shape, rate in (
         ("base", base, recipe.base_tokens, (24, 256), 1.0),
-        ("chat", chat, recipe.chat_tokens, (12, 512), 0.5),
+        ("chat", chat, recipe.chat_tokens, recipe.chat_shape, recipe.chat_rate),
         ("late", late, recipe.late_tokens, (12, 512), 0.3),
         ("last", last, recipe.last_tokens, (12, 512), 0.5),
     ):

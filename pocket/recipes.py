@@ -3,14 +3,31 @@
 import hashlib
 import platform
 import random
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 import transformers
 
 from pocket.corpus import document
 from pocket.late import last_talk, late_talk
-from pocket.talks import talk, text_of
+from pocket.small import small_document, small_talks
+from pocket.talks import Talk, talk, text_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mix:
+    """What the first two stages draw from."""
+
+    document: Callable[[random.Random], str]
+    talk: Callable[[random.Random], Talk]
+
+
+MIXES = {
+    "wide": Mix(document=document, talk=talk),
+    "narrow": Mix(document=small_document, talk=small_talks),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +46,21 @@ class Recipe:
     last_share: float = 1.0
     pairs: int = 0
     seed: int = 7
+    # out of the repr: the shipped weights' digest was taken before these could differ
+    mix: Literal["wide", "narrow"] = field(default="wide", repr=False)
+    chat_shape: tuple[int, int] = field(default=(12, 512), repr=False)  # rows, tokens a row
+    chat_rate: float = field(default=0.5, repr=False)
 
 
 RECIPES = {
     "tiny": Recipe(base_tokens=120_000, chat_tokens=60_000),
-    "small": Recipe(base_tokens=5_200_000, chat_tokens=3_200_000),
+    "small": Recipe(
+        base_tokens=3_200_000,
+        chat_tokens=4_200_000,
+        mix="narrow",
+        chat_shape=(24, 256),
+        chat_rate=1.0,
+    ),
     "full": Recipe(
         base_tokens=14_000_000,
         chat_tokens=12_000_000,
@@ -49,8 +76,9 @@ RECIPES = {
 def recipe_hash(recipe: Recipe) -> str:
     """Return a digest of what decides the models: the amounts, and the text the grammar writes."""
     r = random.Random(recipe.seed)
-    kinds = (talk, late_talk, last_talk)
-    texts = [document(r) if i % 4 == 3 else text_of(kinds[i % 4](r)) for i in range(4_000)]
+    mix = MIXES[recipe.mix]
+    kinds = (mix.talk, late_talk, last_talk)
+    texts = [mix.document(r) if i % 4 == 3 else text_of(kinds[i % 4](r)) for i in range(4_000)]
     return hashlib.sha256("\n".join((repr(recipe), *texts)).encode()).hexdigest()[:12]
 
 

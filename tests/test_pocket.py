@@ -15,7 +15,6 @@ from pocket import measure, refusals, sums
 from pocket import train as train_module
 from pocket.answers import Model
 from pocket.batches import END, IGNORED, START, batches, raw, turned
-from pocket.corpus import document
 from pocket.course_inputs import course_inputs
 from pocket.evaluate import lines
 from pocket.facts import facts, held_out_name, invented
@@ -24,7 +23,7 @@ from pocket.make import run
 from pocket.measure_context import monotone, traits
 from pocket.measure_preference import preference
 from pocket.preference import happy, logprobs
-from pocket.recipes import RECIPES, recipe_hash
+from pocket.recipes import MIXES, RECIPES, recipe_hash
 from pocket.sentences import HELD_OUT, TRAINING
 from pocket.stories import a
 from pocket.talks import Talk, talk, text_of, turns
@@ -37,9 +36,14 @@ DRAWN = 6_000
 
 @pytest.fixture(scope="module")
 def texts() -> list[str]:
-    """A good part of what training reads."""
+    """A good part of what training reads, in both mixes."""
     r = random.Random(11)
-    return [text for _ in range(DRAWN) for text in (document(r), text_of(talk(r)))]
+    return [
+        text
+        for _ in range(DRAWN)
+        for mix in MIXES.values()
+        for text in (mix.document(r), text_of(mix.talk(r)))
+    ]
 
 
 @pytest.fixture(scope="module")
