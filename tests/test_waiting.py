@@ -1,6 +1,7 @@
 """What a page says while a run waits and when one is refused, in both languages."""
 
 import asyncio
+import dataclasses
 import json
 import re
 from collections.abc import Iterator
@@ -12,12 +13,16 @@ import pytest
 from fastapi import Request
 from playwright.sync_api import Browser, expect
 
+from backend.beams import BeamParams
 from backend.lab import Lab
 from backend.settings import Settings
 from backend.types import SamplingParams, StreamUpdate
 from demo.endpoints import person_of
 from demo.identity import PERSON, TEACHER, Identity
+from demo.searches import searched
 from demo.waiting import calm, waiting_text
+from demo.widgets.pairs import pair_of_runs
+from demo.widgets.sweep import cell_of
 from demo.words import LANGS, Lang, words
 from tests.browser import LAPTOP, chromium, visit  # noqa: F401  # a fixture
 from tests.conftest import serve
@@ -82,6 +87,25 @@ def test_the_teacher_and_who_sits_at_the_machine_have_no_limits(tmp_path: Path) 
     assert person_of(shared, known) == person_of(shared, known) != ""
     assert person_of(shared, asked({}, "127.0.0.1:7860")) == "address 10.0.0.7"
     assert person_of(own, asked({}, "rebound.example")) == "address 10.0.0.7"
+
+
+def test_what_a_page_sends_several_of_takes_turns_and_is_not_refused(lab: Lab) -> None:
+    """A sweep's cells of 16 rows, runs among strangers and a beam search, for one learner."""
+    one = SamplingParams(do_sample=True, seed=3, max_new_tokens=4)
+    cell = dataclasses.replace(one, num_return_sequences=16, num_alternatives=0)
+
+    async def at_once() -> list[object]:
+        cells = [
+            cell_of(lab, PROMPT, "", dataclasses.replace(cell, temperature=t), "a learner")
+            for t in (0.5, 1.0, 2.0)
+        ]
+        pair = pair_of_runs(lab, "strangers", PROMPT, "", one, "a learner")
+        beams = searched(
+            lab, PROMPT, BeamParams(num_beams=2, max_new_tokens=4), model="", person="a learner"
+        )
+        return list(await asyncio.gather(*cells, pair, beams))
+
+    assert len(asyncio.run(at_once())) == 5
 
 
 async def refused(site: str, path: str, cookies: httpx.Cookies, streams: int) -> list[str]:
