@@ -21,6 +21,7 @@ from backend.errors import LabError
 from backend.forward import Forward, Part, chunk_part, decode_part
 from backend.kv_cache import SlotCache, bucket
 from backend.models import LoadedModel
+from backend.own_cache import OwnCaches
 from backend.rows import Row, Slots, Ticket
 from backend.sampling import Candidates
 from backend.types import FinishReason, ModelInfo, TokenStep
@@ -215,7 +216,8 @@ class Batch:
         others.sort(key=lambda ticket: len(ticket.ids) - ticket.read)
         first = min(len(oldest.ids) - oldest.read, budget // 2 if others else budget)
         for ticket, most in ((oldest, first), *((ticket, budget) for ticket in others)):
-            n = min(len(ticket.ids) - ticket.read, most, budget)
+            left = len(ticket.ids) - ticket.read
+            n = min(left, most, budget) if self.loaded.batches else left
             if n > 0:
                 budget -= n
                 yield ticket, n
@@ -238,7 +240,8 @@ class Batch:
     def _new_slots(self, positions: int) -> Slots:
         model = self.loaded.model
         config = model.config.get_text_config(decoder=True)
-        return Slots(SlotCache(config, positions, dtype=model.dtype, device=self.loaded.device))
+        cache = SlotCache(config, positions, dtype=model.dtype, device=self.loaded.device)
+        return Slots(cache if self.loaded.batches else OwnCaches(positions, cache.row_bytes))
 
     def _in_order(self) -> list[Slots]:
         return [slots for _, slots in sorted(self._slots.items())]

@@ -7,11 +7,13 @@ import inspect
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 
-from backend.kv_cache import DecodeWindow, PromptWindow, Window
+from backend.kv_cache import Window
 from backend.models import LoadedModel
+from backend.own_cache import OwnWindow, run_own
 from backend.rows import Row, Slots, Ticket
 
 log = logging.getLogger(__name__)
@@ -27,7 +29,7 @@ class Part:
     rows: list[Row]  # whose logits come from each row's last token
     ids: torch.Tensor
     positions: torch.Tensor
-    window: Window
+    window: Window | OwnWindow
     mask: torch.Tensor
     first: int = 0  # slot of its first row
     ticket: Ticket | None = None  # whose prompt this is a piece of
@@ -42,7 +44,7 @@ def decode_part(slots: Slots, device: torch.device, first: int = 0, n: int | Non
         rows=rows,
         ids=torch.tensor([row.last_id for row in rows], device=device),
         positions=lengths,
-        window=DecodeWindow(slots.cache, lengths, longest, first),
+        window=slots.cache.decoding(lengths, longest, first),
         mask=(torch.arange(longest + 1, device=device) <= lengths[:, None])[:, None, None],
         first=first,
     )
@@ -56,7 +58,7 @@ def chunk_part(ticket: Ticket, n: int, device: torch.device) -> Part:
         rows=[row],
         ids=torch.tensor(ticket.ids[start : start + n], device=device),
         positions=torch.arange(start, start + n, device=device),
-        window=PromptWindow(row.slots.cache, slot, start, n),
+        window=row.slots.cache.reading(slot, start, n),
         mask=torch.ones(n, start + n, dtype=torch.bool, device=device).tril(start)[None, None],
         ticket=ticket,
     )
@@ -66,7 +68,7 @@ class Forward:
     """Runs a model on parts, and finds the request whose rows it cannot run."""
 
     def __init__(self, loaded: LoadedModel) -> None:
-        self._loaded = loaded
+        self._loaded, self._lean = loaded, loaded.lean
         keeps = "logits_to_keep" in inspect.signature(loaded.model.forward).parameters
         self._last_only = {"logits_to_keep": 1} if keeps else {}
 
@@ -100,12 +102,27 @@ class Forward:
         return [decode_part(slots, device, i, 1) for i in range(len(part.rows))]
 
     def _logits(self, parts: Sequence[Part]) -> torch.Tensor:
-        return torch.cat([self._of_one(part) for part in parts])
+        if not self._lean:
+            return torch.cat([self._of_one(part) for part in parts])
+        ends = list(accumulate(len(part.ids) for part in parts))
+        places = map(slice, [0, *ends], ends)
+        return self._lean(
+            torch.cat([part.ids for part in parts])[:, None],
+            torch.cat([part.positions for part in parts])[:, None],
+            [
+                (place, part.window, part.mask)
+                for place, part in zip(places, parts)
+                if isinstance(part.window, Window)  # always: a model without them has no lean one
+            ],
+        )
 
     def _of_one(self, part: Part) -> torch.Tensor:
         """Run transformers' forward; (rows, vocab) in fp32, so that softmax is exact."""
+        ids = part.ids.view(len(part.rows), -1)
+        if isinstance(part.window, OwnWindow):
+            return run_own(self._loaded, ids, part.window)
         out = self._loaded.model(
-            input_ids=part.ids.view(len(part.rows), -1),
+            input_ids=ids,
             position_ids=part.positions.view(len(part.rows), -1),
             attention_mask=part.mask,
             past_key_values=part.window,

@@ -26,7 +26,7 @@ class SlotCache:
     def __init__(
         self, config: PretrainedConfig, positions: int, *, dtype: torch.dtype, device: torch.device
     ) -> None:
-        heads = config.num_attention_heads
+        heads: int = getattr(config, "num_attention_heads", 1)  # a state space model has none
         self.kv_heads: int = getattr(config, "num_key_value_heads", None) or heads
         self.head_dim: int = getattr(config, "head_dim", None) or config.hidden_size // heads
         self.num_layers: int = config.num_hidden_layers
@@ -78,6 +78,14 @@ class SlotCache:
         """Exchange two rows."""
         for tensor in (*self.keys, *self.values):
             tensor[[a, b]] = tensor[[b, a]]
+
+    def decoding(self, lengths: torch.Tensor, longest: int, first: int) -> "DecodeWindow":
+        """A forward of one token for each row from `first` on."""
+        return DecodeWindow(self, lengths, longest, first)
+
+    def reading(self, row: int, start: int, n: int) -> "PromptWindow":
+        """A forward of a piece of a prompt."""
+        return PromptWindow(self, row, start, n)
 
     def wipe(self, row: int) -> None:
         """Zero a row: masked positions must hold numbers, since 0 times NaN is NaN."""

@@ -12,6 +12,7 @@ from backend.channel import Channel
 from backend.detokenizer import TextStream
 from backend.kv_cache import SlotCache
 from backend.models import LoadedModel
+from backend.own_cache import OwnCaches
 from backend.types import FinishReason, Request, TokenStep
 
 
@@ -56,7 +57,7 @@ class Slots:
     A row that leaves is replaced by the last, so that a decode step reads a slice.
     """
 
-    def __init__(self, cache: SlotCache) -> None:
+    def __init__(self, cache: SlotCache | OwnCaches) -> None:
         self.cache = cache
         self.rows: list[Row] = []
         self.active = 0

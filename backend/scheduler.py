@@ -149,9 +149,11 @@ class Scheduler:
 
     def give_up(self, error: LabError) -> None:
         """End every reader's wait with `error`; the thread tidies up when it comes back."""
-        for served in (*self._running, *self.line.waiting, *self._jobs, *self.job_line.waiting):
-            served.channel.finish(error)
-            served.channel.close()
+        tickets = (*self._running, *self.line.waiting)
+        jobs = (*self._jobs, *self.job_line.waiting)
+        for channel in (*(t.channel for t in tickets), *(j.channel for j in jobs)):
+            channel.finish(error)  # type: ignore[attr-defined]  # mypy joins the two to object
+            channel.close()  # type: ignore[attr-defined]
 
     # the model thread
     def _loop(self) -> None:
