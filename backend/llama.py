@@ -66,6 +66,13 @@ def fuse(*linears: nn.Module) -> Fused:
     return fused["weight"], fused.get("bias")
 
 
+def plus(
+    x: torch.Tensor, h: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+) -> torch.Tensor:
+    """Return x + linear(h), the residual connection, in one call."""
+    return torch.addmm(x if bias is None else x + bias, h, weight.T)
+
+
 class LeanLlama:
     """All rows go through the linear layers at once; attention runs part by part."""
 
@@ -129,9 +136,9 @@ class LeanLlama:
         x = self.embedding[ids.flatten()]  # (tokens, hidden)
         for index, layer in enumerate(self.layers):
             qkv = F.linear(self._normed(x, layer.attention_norm), *layer.qkv)
-            x = x + F.linear(self._attention(qkv, cos, sin, index, spans), *layer.out)
+            x = plus(x, self._attention(qkv, cos, sin, index, spans), *layer.out)
             gate, up = F.linear(self._normed(x, layer.mlp_norm), *layer.gate_up).chunk(2, -1)
-            x = x + F.linear(F.silu(gate) * up, *layer.down)
+            x = plus(x, F.silu(gate).mul_(up), *layer.down)
         last = torch.cat([x[span.tokens][span.n - 1 :: span.n] for span in spans])
         return F.linear(self._normed(last, self.norm), self.head).float()
 
@@ -161,8 +168,7 @@ class LeanLlama:
         """Return (tokens, heads * head_dim)."""
         qkv = qkv.view(len(qkv), -1, self.head_dim)
         qk, v = qkv.split([self.heads + self.kv_heads, self.kv_heads], 1)
-        halves = qk.unflatten(-1, (2, self.head_dim // 2))
-        qk = (qk * cos).addcmul_(halves.flip(-2).flatten(-2), sin)
+        qk = (qk * cos).addcmul_(qk.roll(self.head_dim // 2, -1), sin)
         q, k = qk.split([self.heads, self.kv_heads], 1)
         found = []
         for tokens, rows, n, cache, bias in spans:
