@@ -53,7 +53,7 @@ class SlotCache:
         """
         step = max(1, rows // 8)
         wanted = -(-rows // step) * step
-        return self.rows if wanted <= self.rows < 2 * wanted else wanted
+        return self.rows if rows <= self.rows < 2 * wanted else wanted
 
     def resize(self, rows: int) -> None:
         """Allocate exactly `rows` rows; keeps what is in those that stay. One layer at a time."""

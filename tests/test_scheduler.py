@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from backend.errors import LabError
+from backend.forward import Forward
 from backend.lab import Lab
 from backend.models import LoadedModel
 from backend.settings import Settings
@@ -148,14 +149,13 @@ def test_a_failing_job_fails_alone(lab: Lab) -> None:
     assert lab.generate(PROMPT, SamplingParams(max_new_tokens=2))
 
 
-def test_a_failing_forward_is_told_and_the_thread_lives(small_lab: Lab) -> None:
-    loaded = small_lab.engine.model()
-    forward, loaded.model.forward = loaded.model.forward, _broken
-    try:
+def test_a_failing_forward_is_told_and_the_thread_lives(
+    small_lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Forward, "_logits", _broken)
         with pytest.raises(RuntimeError, match="the device is gone"):
             small_lab.generate(PROMPT, SamplingParams(max_new_tokens=5))
-    finally:
-        loaded.model.forward = forward
     assert len(small_lab.generate(PROMPT, SamplingParams(max_new_tokens=5))[0].steps) <= 5
     assert small_lab.status().active_rows == 0
 
