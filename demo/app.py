@@ -8,15 +8,18 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("GRADIO_HEARTBEAT_INTERVAL", "10")  # its own 15 s are what proxies allow
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import gradio as gr
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.middleware.gzip import GZipMiddleware
 
 from backend.lab import Lab
 from backend.offline_search import shipped
 from demo import theme
+from demo.caching import Caching
 from demo.endpoints import add_endpoints
 from demo.follow import attach, class_bar, visibility
 from demo.gate import Gate
@@ -127,6 +130,9 @@ def create_app(lab: Lab) -> FastAPI:
             ssr_mode=False,
             max_file_size="1mb",
         )
+    # the last one added is the first that a request passes
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(Caching)
     app.add_middleware(Gate, lab=lab, identity=identity)
     return app
 

@@ -109,6 +109,7 @@ _SCRIPTS = "".join(
     f"<script>{(ASSETS / name).read_text('utf-8')}</script>"
     for name in (
         "lab.js",
+        "connection.js",
         "learn.js",
         "classroom.js",
         "strip.js",
@@ -125,9 +126,10 @@ def head(lang: Lang) -> str:
     """Return what goes into the page's head: our scripts, before any component loads."""
     says = words(lang)
     parts = json.dumps({key: says(f"prompt.{key}") for key in ("instruction", "content", "none")})
+    connection = json.dumps({key: says(f"connection.{key}") for key in ("title", "lost", "away")})
     return (
-        f"<script>document.documentElement.lang = '{lang}'; window.partsWords = {parts};</script>"
-        f"{_SCRIPTS}"
+        f"<script>document.documentElement.lang = '{lang}'; window.partsWords = {parts};"
+        f" window.connectionWords = {connection};</script>{_SCRIPTS}"
     )
 
 
