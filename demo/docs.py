@@ -28,7 +28,7 @@ FOLDERS = {
     "demo/assets": "the page's style and scripts, no library",
     "demo/lessons": "each tab's prose, `<tab>.en.md` and `<tab>.ja.md`",
     "demo/locales": "every short string of the page, one file per language",
-    "docs": "api.md, course-map.md and the screenshots",
+    "docs": "api.md, course-map.md, walk.md (a token from button to page), the screenshots",
     "pocket/weights": "the shipped models, base and chat, and their card",
     "benchmarks/results": "what the benchmarks measured, with machine and versions",
     "tests": "one file per module or tab; tests/browser.py drives Chromium",

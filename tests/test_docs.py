@@ -39,7 +39,15 @@ def test_the_japanese_table_is_japanese() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "README.ja.md", "CHANGELOG.md", "docs/course-map.md"]
+    "name",
+    [
+        "README.md",
+        "README.ja.md",
+        "CHANGELOG.md",
+        "docs/course-map.md",
+        "docs/walk.md",
+        "docs/walk.ja.md",
+    ],
 )
 def test_links_lead_somewhere(name: str) -> None:
     path = ROOT / name
