@@ -174,9 +174,14 @@ class LeanLlama:
         for tokens, rows, n, cache, bias in spans:
             k_new, v_new = (t[tokens].view(rows, n, -1, self.head_dim) for t in (k, v))
             keys, values = cache.update(k_new.transpose(1, 2), v_new.transpose(1, 2), layer)
-            mine = q[tokens].view(rows, n, self.kv_heads, -1, self.head_dim).permute(0, 2, 3, 1, 4)
-            mine = mine.flatten(2, 3)  # (rows, kv_heads, group * n, head_dim)
-            seen = F.scaled_dot_product_attention(mine, keys, values, bias)
-            seen = seen.view(rows, self.kv_heads, -1, n, self.head_dim).permute(0, 3, 1, 2, 4)
+            # the heads of a group are queries of one KV head: (rows, kv_heads, group * n, head_dim)
+            if n == 1:
+                mine = q[tokens].view(rows, self.kv_heads, -1, self.head_dim)
+                seen = F.scaled_dot_product_attention(mine, keys, values, bias)
+            else:
+                mine = q[tokens].view(rows, n, self.kv_heads, -1, self.head_dim)
+                mine = mine.permute(0, 2, 3, 1, 4).flatten(2, 3)
+                seen = F.scaled_dot_product_attention(mine, keys, values, bias)
+                seen = seen.view(rows, self.kv_heads, -1, n, self.head_dim).permute(0, 3, 1, 2, 4)
             found.append(seen.reshape(rows * n, -1))
-        return torch.cat(found)
+        return torch.cat(found) if len(found) > 1 else found[0]
