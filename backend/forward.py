@@ -11,7 +11,8 @@ from itertools import accumulate
 
 import torch
 
-from backend.kv_cache import Window
+from backend.captured import Captured
+from backend.kv_cache import SlotCache, Window
 from backend.models import LoadedModel
 from backend.own_cache import OwnWindow, run_own
 from backend.rows import Row, Slots, Ticket
@@ -69,6 +70,8 @@ class Forward:
 
     def __init__(self, loaded: LoadedModel) -> None:
         self._loaded, self._lean = loaded, loaded.lean
+        on_cuda = loaded.device.type == "cuda"
+        self._captured = Captured(loaded.lean) if on_cuda and loaded.lean else None
         keeps = "logits_to_keep" in inspect.signature(loaded.model.forward).parameters
         self._last_only = {"logits_to_keep": 1} if keeps else {}
 
@@ -104,6 +107,12 @@ class Forward:
     def _logits(self, parts: Sequence[Part]) -> torch.Tensor:
         if not self._lean:
             return torch.cat([self._of_one(part) for part in parts])
+        if self._captured and len(parts) == 1 and not parts[0].ticket and not parts[0].first:
+            cache = parts[0].rows[0].slots.cache
+            assert isinstance(cache, SlotCache)  # a model without it has no lean forward
+            logits = self._captured.decode(parts[0].ids, parts[0].positions, cache)
+            if logits is not None:
+                return logits
         ends = list(accumulate(len(part.ids) for part in parts))
         places = map(slice, [0, *ends], ends)
         return self._lean(
