@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from backend.choosing import Chooser, Picked
+from backend.choosing import Candidates, Chooser, Picked
 from backend.detokenizer import TextStream
 from backend.errors import LabError
 from backend.forward import Forward, Part, chunk_part, decode_part
@@ -23,7 +23,6 @@ from backend.kv_cache import SlotCache, bucket
 from backend.models import LoadedModel
 from backend.own_cache import OwnCaches
 from backend.rows import Row, Slots, Ticket
-from backend.sampling import Candidates
 from backend.types import FinishReason, ModelInfo, TokenStep
 
 log = logging.getLogger(__name__)

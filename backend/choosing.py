@@ -1,6 +1,6 @@
 """Choose a token for each row of a batch: log-probabilities, constraint, filters, draw."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +8,44 @@ import torch
 from backend.automaton import constrained
 from backend.models import LoadedModel
 from backend.rows import Row, Ticket
-from backend.sampling import Found, RowParams, exponential_noise, warp
+from backend.sampling import REMOVERS, RowParams, exponential_noise, warp
+from backend.types import Candidate
+
+# of one row's likeliest tokens: ids, logprobs, probs, indices in REMOVERS
+Found = tuple[Sequence[int], Sequence[float], Sequence[float], Sequence[int]]
+
+
+class Candidates(Sequence[Candidate]):
+    """The first `n` of what was found, made into `Candidate`s only when somebody looks."""
+
+    __slots__ = ("_found", "_n", "_pieces")
+
+    def __init__(self, pieces: Sequence[str], found: Found, n: int) -> None:
+        self._pieces, self._found, self._n = pieces, found, min(n, len(found[0]))
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __getitem__(self, i):  # type: ignore[no-untyped-def]  # one for an int, a tuple for a slice
+        if isinstance(i, slice):
+            return tuple(self[k] for k in range(*i.indices(self._n)))
+        token_id, logprob, prob, remover = (column[range(self._n)[i]] for column in self._found)
+        return Candidate(
+            token_id=token_id,
+            text=self._pieces[token_id],
+            logprob=logprob,
+            prob=prob,
+            removed_by=REMOVERS[remover],
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from backend.errors import LabError
-from backend.types import Candidate, Filter, RemovedBy, SamplingParams, Stage
+from backend.types import Filter, RemovedBy, SamplingParams, Stage
 
 REMOVED = float("-inf")
 STEPS: tuple[str, ...] = (
@@ -36,7 +36,9 @@ def below_top_k(scores: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
 
 def outside_top_p(scores: torch.Tensor, rest: torch.Tensor) -> torch.Tensor:
     """Return True for the smallest tokens whose mass together is at most `rest` = 1 - top_p."""
-    if scores.device.type == "cpu":  # numpy sorts a row thirty times faster than torch
+    if (
+        scores.device.type == "cpu"
+    ):  # numpy sorts thirty times faster than torch, and faster than topk
         ascending = torch.from_numpy(np.sort(scores.numpy(), axis=-1))
     else:
         ascending = scores.sort().values
@@ -147,43 +149,6 @@ def warp(
         gone = scores.gather(1, candidates).isinf() & (removed_by == 0)
         removed_by[gone] = number
     return scores, removed_by
-
-
-# of one row's likeliest tokens: ids, logprobs, probs, indices in REMOVERS
-Found = tuple[Sequence[int], Sequence[float], Sequence[float], Sequence[int]]
-
-
-class Candidates(Sequence[Candidate]):
-    """The first `n` of what was found, made into `Candidate`s only when somebody looks."""
-
-    __slots__ = ("_found", "_n", "_pieces")
-
-    def __init__(self, pieces: Sequence[str], found: Found, n: int) -> None:
-        self._pieces, self._found, self._n = pieces, found, min(n, len(found[0]))
-
-    def __len__(self) -> int:
-        return self._n
-
-    def __getitem__(self, i):  # type: ignore[no-untyped-def]  # one for an int, a tuple for a slice
-        if isinstance(i, slice):
-            return tuple(self[k] for k in range(*i.indices(self._n)))
-        token_id, logprob, prob, remover = (column[range(self._n)[i]] for column in self._found)
-        return Candidate(
-            token_id=token_id,
-            text=self._pieces[token_id],
-            logprob=logprob,
-            prob=prob,
-            removed_by=REMOVERS[remover],
-        )
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and tuple(self) == tuple(other)
-
-    def __hash__(self) -> int:
-        return hash(tuple(self))
-
-    def __repr__(self) -> str:
-        return repr(tuple(self))
 
 
 def exponential_noise(rows: int, vocab: int, generator: torch.Generator) -> torch.Tensor:
