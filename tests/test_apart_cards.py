@@ -8,7 +8,7 @@ from tests.browser import LAPTOP, PHONE, chromium, visit  # noqa: F401  # a fixt
 from tests.test_generate_tab import PROMPT, serious
 
 pytestmark = pytest.mark.browser
-CARDS = ("lists", "ends", "pieces", "cache", "claims")
+CARDS = ("lists", "ends", "pieces", "cache", "claims", "weights")
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,9 @@ def test_every_card_answers_and_is_readable(
         expect(page.locator("#generate-claims-shown")).to_contain_text("ValueError")
         expect(page.locator("#generate-claims-shown")).to_contain_text("NameError")
         expect(page.locator("#generate-cache-shown .track")).to_have_count(2)
+        parameters = f"{lab.engine.model().info.parameters:,}"
+        expect(page.locator("#generate-weights-shown")).to_contain_text(parameters)
+        expect(page.locator("#generate-weights .code")).to_contain_text("class LeanLlama")
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert not serious(page)
 

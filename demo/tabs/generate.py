@@ -21,6 +21,7 @@ from demo.widgets.claims import cache_panel, claims_panel
 from demo.widgets.code_pane import code_html, fill, model_value, sampling_values
 from demo.widgets.ends import ends_panel
 from demo.widgets.exercises import exercise, progress, verdict
+from demo.widgets.inside_model import inside_model_panel
 from demo.widgets.lists import lists_panel
 from demo.widgets.pieces import pieces_panel
 from demo.widgets.repeat import repeat_panel
@@ -108,6 +109,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
             pieces_panel(lab, words, model)
             cache_panel(lab, identity, words, prompt, model)
             claims_panel(lab, identity, words, model)
+            inside_model_panel(lab, identity, words, model)
             with gr.Row(elem_classes="two-cards"):
                 with gr.Column(elem_classes="card"):
                     code = gr.HTML(elem_id="generate-code")
