@@ -1,4 +1,4 @@
-"""The Llama family's forward in a hundred lines: what is inside the model, and the engine's decode.
+"""The Llama family's forward: what is inside the model, and what the engine runs.
 
 Touvron et al. (2023), "LLaMA: Open and Efficient Foundation Language Models": RMSNorm before each
 block (Zhang & Sennrich, 2019), rotary positions (Su et al., 2021), SwiGLU (Shazeer, 2020), and

@@ -15,7 +15,6 @@ from demo.events import QUIET
 from demo.identity import Identity
 from demo.job_results import results
 from demo.widgets import marks
-from demo.widgets.code_pane import code_html
 from demo.widgets.fold import fold, table
 from demo.words import Words
 
@@ -32,7 +31,11 @@ def inside_model_panel(lab: Lab, identity: Identity, words: Words, model: gr.Dro
         with gr.Row(elem_classes="tools"):
             go = gr.Button(words("weights.go"), elem_id="generate-weights-go")
         shown = gr.HTML(marks.say(), elem_id="generate-weights-shown")
-        gr.HTML(code_html("llama", FORWARD.read_text("utf-8"), words))
+        code = escape(FORWARD.read_text("utf-8"))
+        gr.HTML(
+            f'<div class="code"><div class="h"><h3>backend/{FORWARD.name}</h3></div>'
+            f'<pre tabindex="0">{code}</pre></div>'
+        )
 
     async def run(name: str, request: gr.Request) -> str:
         from backend.weights import Weights, weights_job
@@ -54,7 +57,7 @@ def weights_html(found: Sequence["Weights"], words: Words, *, lean: bool) -> str
     rows = "".join(
         f'<tr><th scope="row"><code>{escape(kind.name)}</code></th><td>{kind.layers}</td>'
         f"<td>{escape(' × '.join(map(str, kind.shape)))}</td><td>{kind.parameters:,}</td>"
-        f'<td class="track"><i style="width:{100 * kind.parameters / total:.1f}%"></i></td></tr>'
+        f"<td>{100 * kind.parameters / total:.1f} %</td></tr>"
         for kind in found
     )
     heads = "".join(
