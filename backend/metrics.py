@@ -25,7 +25,10 @@ from backend.types import EngineStats, ModelInfo, RequestStats, ToolOutcome
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 GAPS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
-OPERATIONS = ("complete", "tokens", "sample", "chat", "generate", "stream", "agent")
+OPERATIONS = (
+    *("complete", "tokens", "sample", "chat", "generate", "stream", "agent"),
+    *("openai_chat", "openai_completions"),
+)
 TOOLS = ("search", "calculator", "clock", "convert")
 PEOPLE_WINDOW_S = 300.0
 

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_HEARTBEAT_INTERVAL", "10")  # its own 15 s are what proxies allow
@@ -16,13 +17,14 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.middleware.gzip import GZipMiddleware
 
+from backend import api
 from backend.lab import Lab
 from backend.offline_search import shipped
 from demo import theme
 from demo.caching import Caching
-from demo.endpoints import add_endpoints
+from demo.endpoints import add_endpoints, person_of
 from demo.follow import attach, class_bar, visibility
-from demo.gate import Gate
+from demo.gate import Gate, told
 from demo.identity import Identity
 from demo.links import Fields, restored
 from demo.sample_endpoints import add_sample_endpoints
@@ -115,6 +117,9 @@ def create_app(lab: Lab) -> FastAPI:
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     add_routes(app, lab)
     add_teacher_routes(app, lab, identity)
+    app.include_router(
+        api.router(lab, person=partial(person_of, identity), tell=partial(told, lab))
+    )
     for lang in reversed(LANGS):  # the longer path first
         gr.mount_gradio_app(
             app,

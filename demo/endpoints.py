@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 import gradio as gr
+from fastapi import Request
 
 from backend.errors import LabError
 from backend.lab import Lab
@@ -31,13 +32,14 @@ def told(words: Words) -> Iterator[None]:
         raise gr.Error(words("errors.internal"), print_exception=False) from None
 
 
-def person_of(identity: Identity, request: gr.Request | None) -> str:
-    """Return whose limits a Gradio request falls under, "" for the teacher's: there are none."""
+def person_of(identity: Identity, request: gr.Request | Request | None) -> str:
+    """Return whose limits a request falls under, "" for the teacher's: there are none."""
     if request is None or request.client is None:
         return ""
-    if identity.is_teacher(request.cookies, request.headers.get("host", "")):
+    authorization = request.headers.get("authorization", "")
+    if identity.is_teacher(request.cookies, request.headers.get("host", ""), authorization):
         return ""
-    return identity.person(request.cookies, request.client.host)
+    return identity.person(request.cookies, request.client.host, authorization)
 
 
 def chat_messages(message: object, history: object, system: object) -> list[Message]:
@@ -235,8 +237,9 @@ def add_endpoints(lab: Lab, identity: Identity, words: Words) -> None:
     ) -> dict:
         """Load a model (the teacher's): measured memory in bytes, and seconds."""
         with told(words):
-            host = request.headers.get("host", "") if request else ""
-            if not identity.is_teacher(request.cookies if request else {}, host):
+            headers = request.headers if request else {}
+            host, key = headers.get("host", ""), headers.get("authorization", "")
+            if not identity.is_teacher(request.cookies if request else {}, host, key):
                 raise LabError(
                     "teacher_only", "only the teacher loads models", "Enter the key at /teacher"
                 )

@@ -6,16 +6,25 @@ Plain ASGI, so that streams and their disconnects pass through untouched.
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend.api import refusal
+from backend.errors import LabError
 from backend.lab import Lab
 from demo.identity import LANG, PERSON, Identity, read_cookies
+from demo.teacher import reader
 from demo.words import choose_lang
 
 OPEN = ("/livez", "/readyz", "/metrics")  # for probes and Prometheus: no text, no person in them
 PAGES = {"/": "en", "/ja/": "ja", "/ja": "ja"}
 YEAR_S = 365 * 24 * 3600
+
+
+def told(lab: Lab, request: Request, error: LabError) -> str:
+    """Say an error in the language of who asks."""
+    return reader(request, lab).error(error)
 
 
 class Gate:
@@ -29,13 +38,14 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers, path = Headers(scope=scope), scope["path"]
-        if refusal := self._refusal(scope["method"], path, headers):
-            await refusal(scope, receive, send)
+        if refused := self._refusal(Request(scope), path, headers):
+            await refused(scope, receive, send)
             return
         cookies = read_cookies(headers.get("cookie", ""))
         address = (scope.get("client") or ("?", 0))[0]
         if path not in OPEN:
-            self._lab.saw_person(self._identity.person(cookies, address))
+            key = headers.get("authorization", "")
+            self._lab.saw_person(self._identity.person(cookies, address, key))
         page = scope["method"] in ("GET", "HEAD") and path in PAGES
         if not page:
             await self._app(scope, receive, send)
@@ -74,17 +84,24 @@ class Gate:
 
         await self._app(scope, receive, send_with_cookies)
 
-    def _refusal(self, method: str, path: str, headers: Headers) -> PlainTextResponse | None:
-        """Return a response for who may not pass."""
+    def _refusal(self, request: Request, path: str, headers: Headers) -> Response | None:
+        """Return a response for who may not pass; at the OpenAI routes in their form."""
         if path in OPEN:
             return None
+        method, api = request.method, path.startswith("/v1/")
         if self._identity.needs_login and not self._identity.login_is_right(
             headers.get("authorization", "")
         ):
+            if api:
+                error = LabError("login_needed", "a key is needed, and this is none", status=401)
+                return refusal(error, told(self._lab, request, error))
             challenge = {"WWW-Authenticate": 'Basic realm="LLM Tutorial Lab", charset="UTF-8"'}
             return PlainTextResponse("login needed\n", 401, headers=challenge)
         origin = headers.get("origin")
         host = headers.get("x-forwarded-host", headers.get("host", ""))
         if method not in ("GET", "HEAD") and origin and urlsplit(origin).netloc != host:
+            if api:
+                error = LabError("foreign_page", "another site's page asks", status=403)
+                return refusal(error, told(self._lab, request, error))
             return PlainTextResponse("this request comes from another site's page\n", 403)
         return None

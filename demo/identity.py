@@ -34,15 +34,24 @@ class Identity:
 
     def _read(self, signed: str) -> str:
         value, _, _ = signed.rpartition(".")
-        return value if hmac.compare_digest(self._sign(value), signed) else ""
+        return value if hmac.compare_digest(self._sign(value).encode(), signed.encode()) else ""
 
     def new_person(self) -> str:
         """Return the cookie of a person not seen before."""
         return self._sign(secrets.token_hex(8))
 
-    def person(self, cookies: Mapping[str, str], address: str) -> str:
-        """Return who asks: the cookie's person, else the address."""
-        return self._read(cookies.get(PERSON, "")) or f"address {address}"
+    def person(self, cookies: Mapping[str, str], address: str, authorization: str = "") -> str:
+        """Return who asks: the cookie's person, else the key's, else the address.
+
+        A person's own cookie is a key too: a script with it shares the limits of the page.
+        """
+        key = bearer(authorization)
+        return (
+            self._read(cookies.get(PERSON, ""))
+            or self._read(key)
+            or (f"key {hashlib.sha256(key.encode()).hexdigest()[:16]}" if key else "")
+            or f"address {address}"
+        )
 
     def is_new(self, cookies: Mapping[str, str]) -> bool:
         """True for a browser without a person's cookie of this process."""
@@ -54,13 +63,19 @@ class Identity:
         right = wanted and hmac.compare_digest(key.strip().encode(), wanted.encode())
         return self._sign("teacher") if right else ""
 
-    def is_teacher(self, cookies: Mapping[str, str], host: str) -> bool:
+    def own_key(self, cookies: Mapping[str, str]) -> str:
+        """Return the key of a person's scripts, empty where the cookie is nobody's."""
+        signed = cookies.get(PERSON, "")
+        return signed if self._read(signed) else ""
+
+    def is_teacher(self, cookies: Mapping[str, str], host: str, authorization: str = "") -> bool:
         """True for the teacher. On loopback without a key, that is whoever sits at the machine.
 
         `host` is the Host header: a page elsewhere whose name was pointed at loopback has another.
         """
         if self._teacher_key:
-            return self._read(cookies.get(TEACHER, "")) == "teacher"
+            by_key = self.teacher_cookie(bearer(authorization))
+            return bool(by_key) or self._read(cookies.get(TEACHER, "")) == "teacher"
         name = host.rsplit(":", 1)[0].strip("[]") if not host.endswith("]") else host.strip("[]")
         return self._settings.on_loopback and name in LOOPBACK
 
@@ -70,16 +85,31 @@ class Identity:
         return self._settings.auth_file is not None
 
     def login_is_right(self, authorization: str) -> bool:
-        """Check an HTTP Basic Authorization header against LAB_AUTH_FILE."""
+        """Check an Authorization header, HTTP Basic or a bearer's key, against LAB_AUTH_FILE.
+
+        A key is `user:password` as in the file, the teacher's, or a person's own.
+        """
         scheme, _, encoded = authorization.partition(" ")
+        if key := bearer(authorization):
+            known = self._is_login(key.encode("latin-1", "replace"))
+            return bool(known or self.teacher_cookie(key) or self._read(key))
         if scheme.lower() != "basic":
             return False
         try:
             login = base64.b64decode(encoded, validate=True)
         except binascii.Error:
             return False
+        return self._is_login(login)
+
+    def _is_login(self, login: bytes) -> bool:
         # compare with all, so that the time says nothing
         return any([hmac.compare_digest(login, known.encode()) for known in self._logins])
+
+
+def bearer(authorization: str) -> str:
+    """Return the key of an Authorization header, empty where it has none."""
+    scheme, _, key = authorization.partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
 
 
 def read_cookies(header: str) -> dict[str, str]:
