@@ -4,6 +4,7 @@ Pure: steps in, JSON out. The join of a stream's pieces is the whole answer's te
 Log-probabilities are the model's own, before temperature and filters; the end token has one too.
 """
 
+import codecs
 import json
 import secrets
 import time
@@ -45,7 +46,9 @@ class Answer:
         }
         n = call.params.num_return_sequences
         self._tokens = 0
-        self._length = [0] * n  # characters of each row so far
+        self._length = [0] * n  # characters of each row so far that were sent
+        self._offset = [0] * n  # and that its tokens' bytes make
+        self._decoders = [codecs.getincrementaldecoder("utf-8")("replace") for _ in range(n)]
         self._held: list[list[TokenStep]] = [[] for _ in range(n)]  # of what may be a call
 
     def whole(self, rows: Sequence[Sequence[TokenStep]]) -> Json:
@@ -107,7 +110,7 @@ class Answer:
 
     def _whole_choice(self, i: int, steps: Sequence[TokenStep]) -> Json:
         text, reason = "".join(step.text for step in steps), steps[-1].finish_reason
-        logprobs = self._logprobs(steps, 0)
+        logprobs = self._logprobs(steps)
         if not self._is_chat:
             echo = self._call.prompt if self._call.echo else ""
             return choice({"index": i, "text": f"{echo}{text}"}, logprobs, reason)
@@ -122,21 +125,21 @@ class Answer:
         self, part: Json, steps: Sequence[TokenStep] = (), reason: str | None = None
     ) -> Json:
         head = {**self._head, "object": "chat.completion.chunk"} if self._is_chat else self._head
-        logprobs = self._logprobs(steps, self._length[part["index"]]) if steps else None
+        logprobs = self._logprobs(steps) if steps else None
         usage = {"usage": None} if self._call.include_usage else {}
         return {**head, "choices": [choice(part, logprobs, reason)], **usage}
 
     # log-probabilities
-    def _logprobs(self, steps: Sequence[TokenStep], offset: int) -> Json | None:
-        """Return those of some steps of a row; `offset`: the characters before them."""
+    def _logprobs(self, steps: Sequence[TokenStep]) -> Json | None:
+        """Return those of the next steps of a row."""
         if not self._call.logprobs:
             return None
         if self._is_chat:
             return {"content": [self._chat_logprob(step) for step in steps], "refusal": None}
         offsets = []
         for step in steps:
-            offsets.append(offset)
-            offset += len(step.text)
+            offsets.append(self._offset[step.row])
+            self._offset[step.row] += len(self._decoders[step.row].decode(step.data))
         top = [self._top(step) for step in steps] if self._call.params.num_alternatives else None
         return {
             "tokens": [shown(step.data) for step in steps],

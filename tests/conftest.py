@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from starlette.types import ASGIApp
 
 from backend.lab import Lab
 from backend.settings import Settings
@@ -39,13 +40,14 @@ def site(lab: Lab) -> Iterator[str]:
 
 
 @contextmanager
-def serve(lab: Lab) -> Iterator[str]:
-    """Serve a lab for as long as the block lasts."""
+def serve(lab: Lab, app: ASGIApp | None = None) -> Iterator[str]:
+    """Serve a lab for as long as the block lasts; `app`: other than the whole page."""
     import uvicorn
 
-    from demo.app import create_app
+    if app is None:
+        from demo.app import create_app
 
-    app = create_app(lab)
+        app = create_app(lab)
     config = uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=3)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
