@@ -22,6 +22,7 @@ from backend.forward import Forward, Part, chunk_part, decode_part
 from backend.kv_cache import SlotCache, bucket
 from backend.models import LoadedModel
 from backend.own_cache import OwnCaches
+from backend.prefix import take_over
 from backend.rows import Row, Slots, Ticket
 from backend.types import FinishReason, ModelInfo, TokenStep
 
@@ -209,9 +210,10 @@ class Batch:
         The oldest, with half of the budget where others wait, then the shortest: a long prompt
         delays no short one, and comes to its end.
         """
-        if not self._reading:
+        reading = [ticket for ticket in self._reading if not self._waits_to_copy(ticket)]
+        if not reading:
             return
-        oldest, *others = self._reading
+        oldest, *others = reading
         others.sort(key=lambda ticket: len(ticket.ids) - ticket.read)
         first = min(len(oldest.ids) - oldest.read, budget // 2 if others else budget)
         for ticket, most in ((oldest, first), *((ticket, budget) for ticket in others)):
@@ -220,6 +222,13 @@ class Batch:
             if n > 0:
                 budget -= n
                 yield ticket, n
+
+    def _waits_to_copy(self, ticket: Ticket) -> bool:
+        """Copy what another has read of the same prompt; True where one still reads it."""
+        if not self.loaded.batches:
+            return False
+        running = dict.fromkeys(row.ticket for slots in self._in_order() for row in slots.rows)
+        return take_over(ticket, list(running), self._reading)
 
     def _begin(self, ticket: Ticket) -> None:
         """Let the rows decode: the prompt is read once and copied to the others."""

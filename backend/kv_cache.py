@@ -71,8 +71,13 @@ class SlotCache:
 
     def move(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` positions of row `source` over row `target`."""
-        for tensor in (*self.keys, *self.values):
-            tensor[target, :, :length] = tensor[source, :, :length]
+        self.take(self, source, target, length)
+
+    def take(self, other: "SlotCache", source: int, target: int, length: int) -> None:
+        """Copy the first `length` positions of another cache's row over row `target`."""
+        ours, theirs = (*self.keys, *self.values), (*other.keys, *other.values)
+        for mine, given in zip(ours, theirs):
+            mine[target, :, :length] = given[source, :, :length]
 
     def swap(self, a: int, b: int) -> None:
         """Exchange two rows."""

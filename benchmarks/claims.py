@@ -16,6 +16,7 @@ PARTS = {  # a result's file: the script that writes it
     "http": "benchmarks.http",
     "lean": "benchmarks.lean",
     "peers": "benchmarks.peers",
+    "prefix": "benchmarks.prefix",
 }
 
 

@@ -19,9 +19,11 @@ from backend.types import Request, SamplingParams, TokenStep
 PROMPT = "Tell me a story about a dragon."
 
 
-def ticket(loaded: LoadedModel, seed: int, *, prompt: str = PROMPT, n: int = 1) -> Ticket:
+def ticket(
+    loaded: LoadedModel, seed: int, *, prompt: str = PROMPT, n: int = 1, temperature: float = 0.9
+) -> Ticket:
     params = SamplingParams(
-        do_sample=True, temperature=0.9, top_p=0.9, seed=seed, max_new_tokens=20,
+        do_sample=True, temperature=temperature, top_p=0.9, seed=seed, max_new_tokens=20,
         num_return_sequences=n,
     )  # fmt: skip
     return Ticket(
