@@ -13,6 +13,7 @@ from types import NoneType
 
 from fastapi.routing import APIRoute
 
+from backend.api import router
 from backend.catalog import ROOT
 from backend.lab import Lab
 from backend.settings import Settings
@@ -21,14 +22,14 @@ from demo.identity import Identity
 from demo.words import LANGS, Lang, Words, words
 
 API = Path("docs/api.md")
-OWN = ("demo.app", "demo.teacher")  # the modules whose routes are listed
+OWN = ("demo.app", "demo.teacher", "backend.api")  # the modules whose routes are listed
 READMES: dict[Lang, Path] = {"en": Path("README.md"), "ja": Path("README.ja.md")}
 # what a folder holds whose files have no docstring; the others are listed file by file
 FOLDERS = {
     "demo/assets": "the page's style and scripts, no library",
     "demo/lessons": "each tab's prose, `<tab>.en.md` and `<tab>.ja.md`",
     "demo/locales": "every short string of the page, one file per language",
-    "docs": "api.md, course-map.md, walk.md (a token from button to page), the screenshots",
+    "docs": "api.md, openai.md, course-map.md, walk.md (a token to the page), the screenshots",
     "pocket/weights": "the shipped models, base and chat, and their card",
     "benchmarks/results": "what the benchmarks measured, with machine and versions",
     "tests": "one file per module or tab; tests/browser.py drives Chromium",
@@ -62,7 +63,7 @@ def api_page() -> str:
             rows.append(f"| `{p['parameter_name']}` | {kind.replace('|', ' or ')} | {default} |")
         parts += [f"### `{name}`", endpoint["description"], "\n".join(rows)]
     rows = ["| method | path | |", "|---|---|---|"]
-    for route in create_app(lab).routes:
+    for route in (*create_app(lab).routes, *router(lab).routes):
         if isinstance(route, APIRoute) and route.endpoint.__module__ in OWN:
             method, says = min(route.methods or ()), (route.endpoint.__doc__ or "").strip()
             rows.append(f"| {method} | `{route.path}` | {says} |")

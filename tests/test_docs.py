@@ -45,6 +45,7 @@ def test_the_japanese_table_is_japanese() -> None:
         "README.ja.md",
         "CHANGELOG.md",
         "docs/course-map.md",
+        "docs/openai.md",
         "docs/walk.md",
         "docs/walk.ja.md",
     ],

@@ -35,6 +35,7 @@ from demo.widgets.fold import fold
 from demo.widgets.history_view import history_html
 from demo.widgets.marker_meter import kansai_exercise, meter_panel
 from demo.widgets.only_new import only_new_panel
+from demo.widgets.own_script import own_script
 from demo.widgets.persona_cards import persona_cards
 from demo.widgets.persona_pair import REQUEST, pair_panel
 from demo.widgets.settings_row import read, settings_row
@@ -64,8 +65,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                 )
                 reveal = gr.HTML(marks.say(), elem_id="chat-reveal")
             with gr.Accordion(words("exercise.title"), open=False, elem_id="chat-exercises"):
-                first = exercise(words, "chat", 1)
-                second = exercise(words, "chat", 2)
+                first, second = (exercise(words, "chat", n) for n in (1, 2))
                 progress(words)
         with gr.Column(elem_classes="bench"):
             with gr.Column(elem_classes="card"):
@@ -123,6 +123,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                         + marks.plain(words("chat.recorded_persona"), "prose"),
                         elem_id="chat-recorded",
                     )
+            own_script(lab, identity, words, "chat")
             linked: Fields = {"system": system, "context": context, **settings.fields}
             with gr.Row(elem_classes="tools"):
                 link_button(words, "chat", linked)

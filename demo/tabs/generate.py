@@ -23,6 +23,7 @@ from demo.widgets.ends import ends_panel
 from demo.widgets.exercises import exercise, progress, verdict
 from demo.widgets.inside_model import inside_model_panel
 from demo.widgets.lists import lists_panel
+from demo.widgets.own_script import own_script
 from demo.widgets.pieces import pieces_panel
 from demo.widgets.repeat import repeat_panel
 from demo.widgets.settings_row import read, settings_row
@@ -119,6 +120,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                         + marks.plain(words("generate.recorded"), "prose"),
                         elem_id="generate-recorded",
                     )
+            own_script(lab, identity, words, "generate")
 
     def snippet(run: Run | None, text: str, model_name: str, params: SamplingParams) -> str:
         values = {"MODEL": model_value(model_name), "PROMPT": text, **sampling_values(params)}

@@ -56,17 +56,21 @@ def model_value(model: str) -> str:
     return str(entry.path.relative_to(ROOT)) if entry and entry.path else model
 
 
-def code_html(name: str, code: str, words: Words) -> str:
-    """Draw the pane; assets/lab.js copies and saves it."""
+def code_html(
+    name: str, code: str, words: Words, *, title: str = "code.title", python: bool = True
+) -> str:
+    """Draw the pane; assets/lab.js copies it, and saves what is Python."""
     shown = FILLED.sub(r"\1<mark>\2</mark>", escape(code))
     copy, done = escape(words("code.copy")), escape(words("code.copied"))
-    return (
-        f'<div class="code" data-name="{name}"><div class="h"><h3>{escape(words("code.title"))}'
-        f'</h3><span class="src">{escape(words("code.note"))}</span></div>'
-        f'<pre tabindex="0">{shown}</pre><div class="row">'
-        f'<button type="button" class="tool" data-code="copy" data-label="{copy}"'
-        f' data-done="{done}">{copy}</button>'
+    save = (
         '<button type="button" class="tool" data-code="py">.py</button>'
-        '<button type="button" class="tool" data-code="ipynb">.ipynb</button></div>'
+        '<button type="button" class="tool" data-code="ipynb">.ipynb</button>'
+    )
+    return (
+        f'<div class="code" data-name="{name}"><div class="h"><h3>{escape(words(title))}'
+        f'</h3><span class="src">{escape(words("code.note")) if title == "code.title" else ""}'
+        f'</span></div><pre tabindex="0">{shown}</pre><div class="row">'
+        f'<button type="button" class="tool" data-code="copy" data-label="{copy}"'
+        f' data-done="{done}">{copy}</button>{save if python else ""}</div>'
         f"{then_now_html(code, words)}</div>"
     )
