@@ -77,8 +77,9 @@ def flat_content(content: object, bad: LabError) -> str:
 def as_json(record: TokenRecord | TokenStep) -> dict[str, object]:
     """Return a record as plain JSON values; bytes as a list of numbers."""
     values = asdict(record)
-    if "data" in values:
-        values["data"] = list(values["data"])
+    if isinstance(record, TokenStep):
+        values["data"] = list(record.data)
+        values["alternatives"] = [asdict(found) for found in record.alternatives]
     return values
 
 
