@@ -180,15 +180,18 @@ class Reply:
     def _prepare(self) -> tuple[Answer, Call]:
         """Wait for the model; count the prompt, and what fits where no length was asked for."""
         lab, call = self._lab, self._call
+        if "jobs" not in lab.engine.capabilities:  # the model is elsewhere, its tokenizer too
+            model = call.model or lab.status().current
+            return Answer(call, model=model, data=lambda found: found.text.encode()), call
         try:
             if isinstance(call.prompt, str):
                 prompt_tokens = len(lab.tokenize(call.prompt, call.model))
             else:
                 prompt_tokens = len(lab.render(call.prompt, call.model, tools=call.tools).ids)
+            loaded = lab.engine.model(call.model)
         except LabError:
             lab.metrics.rejected(self._operation, call.model)
             raise
-        loaded = lab.engine.model(call.model)
         if call.fills:
             room = loaded.info.context - prompt_tokens
             most = max(1, min(call.params.max_new_tokens, room))
@@ -197,8 +200,8 @@ class Reply:
         answer = Answer(
             call,
             model=loaded.info.model,
+            data=lambda found: loaded.vocabulary.data(found.token_id),
             prompt_tokens=prompt_tokens,
-            data=loaded.vocabulary.data,
         )
         return answer, call
 

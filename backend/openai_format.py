@@ -13,7 +13,7 @@ from typing import Any
 
 from backend.errors import LabError
 from backend.openai_request import Body, Call, Kind
-from backend.types import Schema, TokenStep
+from backend.types import Candidate, Schema, TokenStep
 
 Json = dict[str, Any]
 UNKNOWN_MODEL = ("model_unknown", "model_not_loaded", "model_not_allowed", "model_path")
@@ -32,9 +32,14 @@ class Answer:
     """What one call is answered, whole or in pieces."""
 
     def __init__(
-        self, call: Call, *, model: str, prompt_tokens: int, data: Callable[[int], bytes]
+        self,
+        call: Call,
+        *,
+        model: str,
+        data: Callable[[Candidate], bytes],
+        prompt_tokens: int | None = None,
     ) -> None:
-        """`data`: the bytes of a token id."""
+        """`data`: a candidate's bytes; `prompt_tokens` None: nobody here can count them."""
         self._call, self._data, self._prompt_tokens = call, data, prompt_tokens
         chat = call.kind == "chat"
         self._head: Json = {
@@ -101,7 +106,9 @@ class Answer:
     def _is_chat(self) -> bool:
         return self._call.kind == "chat"
 
-    def _usage(self) -> Json:
+    def _usage(self) -> Json | None:
+        if self._prompt_tokens is None:
+            return None
         return {
             "prompt_tokens": self._prompt_tokens,
             "completion_tokens": self._tokens,
@@ -150,11 +157,11 @@ class Answer:
 
     def _top(self, step: TokenStep) -> dict[str, float]:
         """Return the likeliest tokens and, as OpenAI does, the one that was chosen."""
-        found = {shown(self._data(c.token_id)): c.logprob for c in step.alternatives}
+        found = {shown(self._data(c)): c.logprob for c in step.alternatives}
         return found | {shown(step.data): step.logprob}
 
     def _chat_logprob(self, step: TokenStep) -> Json:
-        top = [logprob(self._data(c.token_id), c.logprob) for c in step.alternatives]
+        top = [logprob(self._data(c), c.logprob) for c in step.alternatives]
         return {**logprob(step.data, step.logprob), "top_logprobs": top}
 
 

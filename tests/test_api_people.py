@@ -269,3 +269,15 @@ def test_silence_is_broken_and_building_is_not_told(monkeypatch: pytest.MonkeyPa
         return found
 
     assert asyncio.run(run()) == ["", "", "queued"]
+
+
+def test_a_model_elsewhere_is_relayed_without_counting_its_prompt(
+    classroom: tuple[Lab, str, Identity], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab, site, _ = classroom
+    here = ask(site, "open sesame").completions.create(**{**LONG, "max_tokens": 9}, logprobs=2)
+    monkeypatch.setattr(lab.engine, "capabilities", frozenset({"seed", "logprobs", "alternatives"}))
+    there = ask(site, "open sesame").completions.create(**{**LONG, "max_tokens": 9}, logprobs=2)
+    assert there.choices[0].text == here.choices[0].text
+    assert there.choices[0].logprobs.token_logprobs == here.choices[0].logprobs.token_logprobs
+    assert (there.usage, here.usage.completion_tokens) == (None, 9)
