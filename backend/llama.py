@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import LlamaForCausalLM, PreTrainedModel
 
+from backend.matmul import linear, plus
+
 
 class KVCache(Protocol):
     """What attention asks of a cache; transformers' `Cache` has it."""
@@ -64,13 +66,6 @@ def fuse(*linears: nn.Module) -> Fused:
         for parameter, view in zip(parameters, fused[name].split([len(p) for p in parameters])):
             parameter.data = view
     return fused["weight"], fused.get("bias")
-
-
-def plus(
-    x: torch.Tensor, h: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
-) -> torch.Tensor:
-    """Return x + linear(h), the residual connection, in one call."""
-    return torch.addmm(x if bias is None else x + bias, h, weight.T)
 
 
 class LeanLlama:
@@ -135,12 +130,12 @@ class LeanLlama:
         cos, sin = self.rotary[positions.flatten()].unbind(1)  # (tokens, 1, head_dim)
         x = self.embedding[ids.flatten()]  # (tokens, hidden)
         for index, layer in enumerate(self.layers):
-            qkv = F.linear(self._normed(x, layer.attention_norm), *layer.qkv)
+            qkv = linear(self._normed(x, layer.attention_norm), *layer.qkv)
             x = plus(x, self._attention(qkv, cos, sin, index, spans), *layer.out)
-            gate, up = F.linear(self._normed(x, layer.mlp_norm), *layer.gate_up).chunk(2, -1)
+            gate, up = linear(self._normed(x, layer.mlp_norm), *layer.gate_up).chunk(2, -1)
             x = plus(x, F.silu(gate).mul_(up), *layer.down)
         last = torch.cat([x[span.tokens][span.n - 1 :: span.n] for span in spans])
-        return F.linear(self._normed(last, self.norm), self.head).float()
+        return linear(self._normed(last, self.norm), self.head).float()
 
     def _span(self, part: Part, width: int) -> Span:
         place, cache, mask = part

@@ -263,7 +263,12 @@ def measure(model: PreTrainedModel) -> tuple[int, int]:
 
 
 def release() -> None:
-    """Return freed memory to the device after a model has been dropped."""
+    """Return freed memory to the device after a model has been dropped.
+
+    What is left is frozen: a full collection in mid-step would stop every stream to look through it.
+    """
+    gc.unfreeze()
     gc.collect()
+    gc.freeze()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
