@@ -265,7 +265,7 @@ def measure(model: PreTrainedModel) -> tuple[int, int]:
 def release() -> None:
     """Return freed memory to the device after a model has been dropped.
 
-    What is left is frozen: a full collection in mid-step would stop every stream to look through it.
+    What is left is frozen: a full collection in mid-step would stop every stream meanwhile.
     """
     gc.unfreeze()
     gc.collect()
