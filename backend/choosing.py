@@ -1,7 +1,7 @@
 """Choose a token for each row of a batch: log-probabilities, constraint, filters, draw."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -48,8 +48,7 @@ class Candidates(Sequence[Candidate]):
         return repr(tuple(self))
 
 
-@dataclass(frozen=True, slots=True)
-class Picked:
+class Picked(NamedTuple):
     """A row's token, its raw log-probability and its probability after the filters."""
 
     token_id: int
@@ -145,4 +144,4 @@ def pick(
             removed_by.tolist(),
         ),
     )
-    return [Picked(*found) for found in columns]
+    return list(map(Picked._make, columns))

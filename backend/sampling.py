@@ -145,7 +145,7 @@ def warp(
         part = part.masked_fill(REMOVES[name](part, values), REMOVED)
         scores = part if everyone else scores.index_copy(0, rows, part)
         gone = scores.gather(1, candidates).isinf() & (removed_by == 0)
-        removed_by[gone] = number
+        removed_by = torch.where(gone, number, removed_by)
     return scores, removed_by
 
 
