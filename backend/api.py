@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 
 from fastapi import APIRouter, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from backend.catalog import POCKET
@@ -106,6 +107,8 @@ def router(
             return Response(status_code=LEFT)
         except LabError as error:
             return refusal(*told(error))
+        except ClientDisconnect:  # in the middle of its body
+            return Response(status_code=LEFT)
         except Exception:
             log.exception("a request failed")
             return refusal(*told(INTERNAL))
