@@ -153,7 +153,10 @@ class Batch:
             logprob=picked.logprob,
             prob=picked.prob,
             alternatives=Candidates(
-                vocabulary.pieces, picked.found, row.ticket.request.params.num_alternatives
+                vocabulary.pieces,
+                picked.best,
+                picked.row,
+                row.ticket.request.params.num_alternatives,
             ),
             finish_reason=row.finish_reason,
         )

@@ -1,8 +1,10 @@
 """Choose a token for each row of a batch: log-probabilities, constraint, filters, draw."""
 
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from backend.automaton import constrained
@@ -11,17 +13,27 @@ from backend.rows import Row, Ticket
 from backend.sampling import REMOVERS, RowParams, exponential_noise, warp
 from backend.types import Candidate
 
-# of one row's likeliest tokens: ids, logprobs, probs, indices in REMOVERS
-Found = tuple[Sequence[int], Sequence[float], Sequence[float], Sequence[int]]
+
+class Best(NamedTuple):
+    """The likeliest tokens of a step's rows, each (rows, n); `removed_by` as indices in REMOVERS.
+
+    One for all rows: what a step keeps is what the garbage collector has to look through.
+    """
+
+    ids: np.ndarray
+    logprobs: np.ndarray
+    probs: np.ndarray
+    removed_by: np.ndarray
 
 
 class Candidates(Sequence[Candidate]):
-    """The first `n` of what was found, made into `Candidate`s only when somebody looks."""
+    """The first `n` of a row's likeliest, made into `Candidate`s only when somebody looks."""
 
-    __slots__ = ("_found", "_n", "_pieces")
+    __slots__ = ("_best", "_n", "_pieces", "_row")
 
-    def __init__(self, pieces: Sequence[str], found: Found, n: int) -> None:
-        self._pieces, self._found, self._n = pieces, found, min(n, len(found[0]))
+    def __init__(self, pieces: Sequence[str], best: Best, row: int, n: int) -> None:
+        self._pieces, self._best, self._row = pieces, best, row
+        self._n = min(n, best.ids.shape[1])
 
     def __len__(self) -> int:
         return self._n
@@ -29,7 +41,8 @@ class Candidates(Sequence[Candidate]):
     def __getitem__(self, i):  # type: ignore[no-untyped-def]  # one for an int, a tuple for a slice
         if isinstance(i, slice):
             return tuple(self[k] for k in range(*i.indices(self._n)))
-        token_id, logprob, prob, remover = (column[range(self._n)[i]] for column in self._found)
+        at = self._row, range(self._n)[i]
+        token_id, logprob, prob, remover = (column[at].item() for column in self._best)
         return Candidate(
             token_id=token_id,
             text=self._pieces[token_id],
@@ -54,7 +67,8 @@ class Picked(NamedTuple):
     token_id: int
     logprob: float
     prob: float
-    found: Found  # of the likeliest tokens
+    best: Best  # of all rows
+    row: int  # in `best`
 
 
 class Chooser:
@@ -133,15 +147,12 @@ def pick(
             sampled = torch.tensor(samples, device=tokens.device)
             tokens = torch.where(sampled, tokens, logits.argmax(-1))
     column = tokens[:, None]
+    kept = (best.indices, best.values, probs.gather(1, best.indices), removed_by)
     columns = zip(
         tokens.tolist(),
         logprobs.gather(1, column)[:, 0].tolist(),
         probs.gather(1, column)[:, 0].tolist(),
-        zip(
-            best.indices.tolist(),
-            best.values.tolist(),
-            probs.gather(1, best.indices).tolist(),
-            removed_by.tolist(),
-        ),
+        repeat(Best(*(tensor.cpu().numpy() for tensor in kept))),
+        range(len(rows)),
     )
     return list(map(Picked._make, columns))

@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
+import numpy as np
 import torch
 
 from backend.batch import Batch
-from backend.choosing import Chooser, Picked
+from backend.choosing import Best, Chooser, Picked
 from backend.models import LoadedModel
 from backend.rows import Row
 from backend.sampling import warp
 from backend.types import TokenStep
 
-NOTHING = ((), (), (), ())  # no likeliest tokens
+NOTHING = Best(*[np.empty((0, 0))] * 4)  # no likeliest tokens
 
 
 class BareChooser(Chooser):
@@ -27,7 +28,7 @@ class BareChooser(Chooser):
         nobody = torch.empty(len(rows), 0, dtype=torch.long)
         scores, _ = warp(logits, self._params, nobody)
         tokens = (scores.softmax(-1) / noise).argmax(-1)  # every row of the benchmark samples
-        return [Picked(token, 0.0, 0.0, NOTHING) for token in tokens.tolist()]
+        return [Picked(token, 0.0, 0.0, NOTHING, 0) for token in tokens.tolist()]
 
 
 class BareBatch(Batch):
