@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from types import SimpleNamespace
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_HEARTBEAT_INTERVAL", "10")  # its own 15 s are what proxies allow
@@ -121,9 +122,10 @@ def create_app(lab: Lab) -> FastAPI:
         api.router(lab, person=partial(person_of, identity), tell=partial(told, lab))
     )
     for lang in reversed(LANGS):  # the longer path first
+        page = build(lab, identity, words(lang))
         gr.mount_gradio_app(
             app,
-            build(lab, identity, words(lang)),
+            page,
             path="/" if lang == "en" else f"/{lang}",
             theme=theme.THEME,
             css=theme.CSS,
@@ -135,11 +137,22 @@ def create_app(lab: Lab) -> FastAPI:
             ssr_mode=False,
             max_file_size="1mb",
         )
+        lighten(page)
     # the last one added is the first that a request passes
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Caching)
     app.add_middleware(Gate, lab=lab, identity=identity)
     return app
+
+
+def lighten(page: gr.Blocks) -> None:
+    """Keep Gradio from copying every component's configuration into each session.
+
+    It does so for links that restore a whole page, at 0.1 s and about a megabyte a session; ours
+    name a tab and its settings, and what a session changes it keeps as before.
+    """
+    light = SimpleNamespace(default_config=page.default_config, blocks={})
+    page.state_holder.blocks = light  # type: ignore[assignment]  # all that a session reads
 
 
 def add_routes(app: FastAPI, lab: Lab) -> None:
