@@ -92,7 +92,8 @@ def router(
         try:
             try:
                 body = await read_body(request)
-                call = read_call(body, kind, longest=lab.settings.max_new_tokens)
+                longest = lab.settings.max_new_tokens
+                call = await asyncio.to_thread(read_call, body, kind, longest=longest)
             except LabError:
                 lab.metrics.rejected(f"openai_{kind}", "")
                 raise

@@ -73,6 +73,15 @@ def read_call(body: Body, kind: Kind, *, longest: int) -> Call:
 
     `longest`: new tokens of a chat that asks for no number.
     """
+    try:
+        return read(body, kind, longest)
+    except RecursionError:
+        reason = "it is nested too deeply"
+        raise LabError("openai_json", f"the body cannot be read: {reason}", reason=reason) from None
+
+
+def read(body: Body, kind: Kind, longest: int) -> Call:
+    """Return what both routes take, then what is only one's."""
     check_names(body, kind)
     stream, options = flag(body, "stream"), given(body, "stream_options", {})
     if not isinstance(options, dict) or (options and not stream):
@@ -201,7 +210,9 @@ def tool(value: object, i: int) -> Schema:
         "description": str(function.get("description") or ""),
         "parameters": {"type": "object", "properties": {}, **parameters},
     }
-    return {"type": "function", "function": described}
+    text = json.dumps(described, ensure_ascii=False).encode("utf-16", "surrogatepass")
+    # no tokenizer can encode a lone surrogate
+    return {"type": "function", "function": json.loads(text.decode("utf-16", "replace"))}
 
 
 def check_names(body: Body, kind: Kind) -> None:

@@ -95,6 +95,11 @@ def test_what_is_no_request(raw: httpx.Client) -> None:
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "route_unknown")
     answer = raw.post("/chat/completions", content=json.dumps({**CHAT, "model": "\ud800"}))
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")
+    deep = '{"messages": ' + "[" * 960 + "]" * 960 + "}"
+    assert raw.post("/chat/completions", content=deep).status_code == 400
+    spoiled = {**CALCULATOR, "function": {**CALCULATOR["function"], "description": "\ud800"}}
+    body = json.dumps({**CHAT, "tools": [spoiled]})
+    assert raw.post("/chat/completions", content=body).status_code == 200
     answer = raw.post("/chat/completions", json=CHAT, headers={"Origin": "https://evil.example"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_page")
 
