@@ -211,7 +211,8 @@ def main() -> None:
     """Measure, print and write the results."""
     torch.set_num_threads(1)
     quick, where = options().quick, machine()
-    lab = Lab(Settings(threads=1, max_queue=1000), limits=LIFTED)
+    settings = Settings(threads=1, max_queue=1000, max_new_tokens=learners.MOST_NEW_TOKENS)
+    lab = Lab(settings, limits=LIFTED)
     spawn = multiprocessing.get_context("spawn")
     try:
         lab.engine.model()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import httpx
 
 STORY = "Tell me a story about a dragon."
+MOST_NEW_TOKENS = 1900  # what the pocket model's context leaves
 
 
 @dataclass(kw_only=True)
@@ -110,7 +111,7 @@ async def _firsts(site: str, running: int, times: int, loads: int) -> list[Heard
 
     async def endless(client: httpx.AsyncClient, seed: int) -> None:
         while True:
-            await run(client, index, story(512, seed))
+            await run(client, index, story(MOST_NEW_TOKENS, seed))
 
     async def visitors() -> None:
         for _ in range(loads):

@@ -57,8 +57,9 @@ class Learner(HttpUser):
 
     @task(2)
     def open_page(self) -> None:
-        """Load the page, as after a reload."""
+        """Load the page, as after a reload: a new session of the same person."""
         self.client.get("/", name="page")
+        self.session = uuid.uuid4().hex
         COUNTS["page"] += 1
 
     @task(12)
@@ -92,6 +93,7 @@ class Learner(HttpUser):
         """Leave in mid-stream; what came so far must be the beginning of the text."""
         known = random.choice([k for k in TABLE if k["endpoint"] == "complete"])
         streamed, _ = self.press("complete", known["data"], updates=random.randint(1, 4))
+        self.open_page()
         COUNTS["left"] += 1
         if not known["texts"][0].startswith(streamed.strip().rstrip("\ufffd")):
             FAULTS.append(f"mixed: {streamed!r} of {known['texts'][0]!r}")
@@ -101,14 +103,14 @@ class Learner(HttpUser):
 
         `updates`: leave after so many, zero stays to the end.
         """
-        began, session, streamed, seen = time.perf_counter(), uuid.uuid4().hex, "", 0
-        body = {"data": data, "fn_index": FUNCTIONS[endpoint], "session_hash": session}
+        began, streamed, seen = time.perf_counter(), "", 0
+        body = {"data": data, "fn_index": FUNCTIONS[endpoint], "session_hash": self.session}
         error, final = None, None
         joined = self.client.post("/gradio_api/queue/join", json=body, name="join")
         if joined.status_code != 200:
             FAULTS.append(f"error: {endpoint} {joined.status_code} {joined.text[:200]}")
             return "", None
-        url = f"/gradio_api/queue/data?session_hash={session}"
+        url = f"/gradio_api/queue/data?session_hash={self.session}"
         with self.client.get(url, stream=True, name="data", catch_response=True) as answer:
             for line in answer.iter_lines():
                 message = json.loads(line[6:]) if line.startswith(b"data: ") else {"msg": ""}

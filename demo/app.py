@@ -48,6 +48,7 @@ TABS: tuple[tuple[str, str, Callable[[Lab, Identity, Words], Fields]], ...] = (
     ("search", "2.3", search.build),
 )
 LOAD_AFTER_S = 3.0
+MOST_SESSIONS = 1000  # the ones used last, of each language
 
 
 def build(lab: Lab, identity: Identity, words: Words) -> gr.Blocks:
@@ -149,9 +150,11 @@ def lighten(page: gr.Blocks) -> None:
     """Keep Gradio from copying every component's configuration into each session.
 
     It does so for links that restore a whole page, at 0.1 s and about a megabyte a session; ours
-    name a tab and its settings, and what a session changes it keeps as before.
+    name a tab and its settings, and what a session changes it keeps as before. Of closed pages
+    Gradio keeps the sessions for an hour, the latest ten thousand.
     """
     light = SimpleNamespace(default_config=page.default_config, blocks={})
+    page.state_holder.capacity = MOST_SESSIONS
     page.state_holder.blocks = light  # type: ignore[assignment]  # all that a session reads
 
 
