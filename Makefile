@@ -48,6 +48,8 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.lean
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.claims
+	$(BIN)/python -m benchmarks.http
+	$(BIN)/python -m benchmarks.soak
 
 pocket: $(STAMP)
 	$(BIN)/python -m pocket.make --recipe full
