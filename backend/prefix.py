@@ -6,6 +6,7 @@ vLLM (Kwon et al., 2023), but only among requests that run: nothing is kept for 
 
 from collections.abc import Sequence
 
+from backend.kv_cache import SlotCache
 from backend.rows import Ticket
 
 LEAST = 32  # tokens; for fewer, reading them is as cheap
@@ -40,6 +41,8 @@ def take_over(ticket: Ticket, others: Sequence[Ticket], reading: Sequence[Ticket
             best, most = other, min(same, other.read)
     if best:
         mine, source = ticket.rows[0].slots, best.rows[0].slots
+        assert isinstance(mine.cache, SlotCache)  # whose model cannot share a forward asks nobody
+        assert isinstance(source.cache, SlotCache)
         mine.cache.take(
             source.cache, source.rows.index(best.rows[0]), mine.rows.index(ticket.rows[0]), most
         )
