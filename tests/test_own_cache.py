@@ -55,7 +55,9 @@ def test_seeded_texts_are_generates(make, tmp_path: Path) -> None:  # type: igno
             SamplingParams(do_sample=True, temperature=0.8, seed=s, max_new_tokens=12,
                            num_return_sequences=1 + s) for s in range(3)
         ]  # fmt: skip
-        tickets = [lab._ticket(p, q, update_s=60.0, operation="stream") for p, q in zip(PROMPTS, params)]
+        tickets = [
+            lab._ticket(p, q, update_s=60.0, operation="stream") for p, q in zip(PROMPTS, params)
+        ]
         for ticket in tickets:
             lab.engine.submit(ticket)
         from backend.engine import drain
