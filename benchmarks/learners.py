@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-STORY = "Tell me a story about a dragon."
+STORY, BEGUN = "Tell me a story about a dragon.", "Once upon a time"
 MOST_NEW_TOKENS = 1900  # what the pocket model's context leaves
 
 
@@ -38,9 +38,9 @@ class Heard:
         return self.ended_s - self.began_s
 
 
-def story(new_tokens: int, seed: int, *, temperature: float = 100.0) -> list[object]:
+def story(new_tokens: int, seed: int) -> list[object]:
     """Return what /complete takes; so hot, it does not end before its limit."""
-    return [STORY, "", True, temperature, 1.0, 0, 0.0, new_tokens, seed]
+    return [STORY, "", True, 100.0, 1.0, 0, 0.0, new_tokens, seed]
 
 
 async def learner(site: str) -> httpx.AsyncClient:
@@ -121,7 +121,9 @@ async def _firsts(site: str, running: int, times: int, loads: int) -> list[Heard
     beside = [asyncio.create_task(endless(c, n)) for n, c in enumerate(people[1:])]
     beside += [asyncio.create_task(visitors())] if loads else []
     await asyncio.sleep(1.0 if beside else 0.0)
-    heard = [await run(people[0], index, story(8, n)) for n in range(times)]
+    # the first token can be read at once: after STORY come two line feeds, each held back as bytes
+    brief = ([BEGUN, "", True, 1.0, 1.0, 0, 0.0, 8, seed] for seed in range(times))
+    heard = [await run(people[0], index, data) for data in brief]
     for task in beside:
         task.cancel()
     await asyncio.gather(*beside, return_exceptions=True)

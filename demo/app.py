@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import importlib.util
 import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,9 @@ from types import SimpleNamespace
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_HEARTBEAT_INTERVAL", "10")  # its own 15 s are what proxies allow
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+if importlib.util.find_spec("matplotlib") is None:
+    sys.modules["matplotlib"] = None  # type: ignore[assignment]  # Gradio looks at each update
 
 import gradio as gr
 from fastapi import FastAPI
