@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -179,14 +180,15 @@ def test_every_tabs_question_is_known_in_both_languages(
 @pytest.mark.slow
 def test_both_languages_count_into_one_histogram() -> None:
     lab = Idle(Settings())
+    learner = SimpleNamespace(cookies={}, client=SimpleNamespace(host="192.0.2.1"))
     for place, lang in enumerate(LANGS):  # one person, who answers again in the other language
         page = build(lab, Identity(lab.settings), words(lang))
         casts = [f for f in page.fns.values() if f.fn and f.fn.__name__ == "cast"]
         assert len(casts) == len(lab.classroom.questions(lang))
         for cast in casts:
             _, value = cast.inputs[0].choices[place]
-            asyncio.run(cast.fn(value, None))
-            asyncio.run(cast.fn("no such answer", None))
+            asyncio.run(cast.fn(value, learner))
+            asyncio.run(cast.fn("no such answer", learner))
     for name, asked in lab.classroom.questions("en").items():
         wanted = [int(place == len(LANGS) - 1) for place in range(len(asked.answers))]
         assert lab.classroom.counts(name, len(asked.answers)) == wanted
