@@ -10,6 +10,13 @@ window.lab = {
     document.addEventListener("click", (event) => this.click(event));
   },
 
+  // write JSON into a hidden Textbox: Gradio's own value in the page, no way round by the server
+  hold(id, value) {
+    const box = document.querySelector(`#${id} textarea`);
+    box.value = JSON.stringify(value);
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+  },
+
   // the frame: which model, how much memory, who waits
   async poll() {
     const frame = document.querySelector("[data-frame]");

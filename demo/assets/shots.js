@@ -1,5 +1,5 @@
-// The shot editor: examples one writes, moves, drops and adds. It tells Python all of them.
-window.lab.shotEditor = function (element, props, trigger, watch) {
+// The shot editor: examples one writes, moves, drops and adds. A hidden box holds all of them.
+window.lab.shotEditor = function (element, props, watch, held) {
   const texts = props.value.words, most = props.value.most;
   let shots = props.value.shots.map((shot) => [...shot]), waiting;
   const sent = new Set(); // what comes back from Python is no news, and older than what is typed
@@ -8,22 +8,27 @@ window.lab.shotEditor = function (element, props, trigger, watch) {
   const count = make("p", { className: "src" }), add = make("button"), course = make("button");
   count.setAttribute("role", "status");
 
-  function tell(delay = 0) {
+  function tell() {
     clearTimeout(waiting);
-    waiting = setTimeout(() => {
-      sent.add(JSON.stringify(shots));
-      trigger("input", { shots });
-    }, delay);
+    sent.add(JSON.stringify(shots));
+    window.lab.hold(held, shots);
+  }
+
+  // what is typed is told after a pause, or on leaving the field: before a button is pressed
+  function typing(input, take) {
+    input.addEventListener("input", () => {
+      take();
+      clearTimeout(waiting);
+      waiting = setTimeout(tell, 400);
+    });
+    input.addEventListener("change", tell);
   }
 
   function field(shot, side, i) {
     const input = make("textarea", { value: shot[side], rows: 1, maxLength: 200 });
     input.setAttribute("aria-label", `${side ? texts.japanese : texts.english} ${i + 1}`);
     input.lang = side ? "ja" : "en";
-    input.addEventListener("input", () => {
-      shot[side] = input.value.replaceAll("\n", " ");
-      tell(400);
-    });
+    typing(input, () => (shot[side] = input.value.replaceAll("\n", " ")));
     return input;
   }
 

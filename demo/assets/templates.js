@@ -1,17 +1,25 @@
-// The message editor: roles and contents one writes, moves, drops and adds. Python is told all.
-window.lab.messageEditor = function (element, props, trigger, watch) {
+// The message editor: roles and contents one writes, moves, drops and adds. A hidden box holds all.
+window.lab.messageEditor = function (element, props, watch, held) {
   const texts = props.value.words, most = props.value.most, roles = props.value.roles;
   let messages = props.value.messages.map((message) => [...message]), waiting;
   const sent = new Set(); // what comes back from Python is no news, and older than what is typed
   const make = (tag, options = {}) => Object.assign(document.createElement(tag), options);
   const list = make("ol", { className: "messages" }), add = make("button");
 
-  function tell(delay = 0) {
+  function tell() {
     clearTimeout(waiting);
-    waiting = setTimeout(() => {
-      sent.add(JSON.stringify(messages));
-      trigger("input", { messages });
-    }, delay);
+    sent.add(JSON.stringify(messages));
+    window.lab.hold(held, messages);
+  }
+
+  // what is typed is told after a pause, or on leaving the field: before a button is pressed
+  function typing(input, take) {
+    input.addEventListener("input", () => {
+      take();
+      clearTimeout(waiting);
+      waiting = setTimeout(tell, 400);
+    });
+    input.addEventListener("change", tell);
   }
 
   function change(act, at, action) {
@@ -33,10 +41,7 @@ window.lab.messageEditor = function (element, props, trigger, watch) {
     });
     Object.assign(content, { value: message[1], rows: 1, maxLength: 500 });
     content.setAttribute("aria-label", `${texts.content} ${i + 1}`);
-    content.addEventListener("input", () => {
-      message[1] = content.value;
-      tell(400);
-    });
+    typing(content, () => (message[1] = content.value));
     const swap = (by) => () => change(() => messages.splice(i + by, 0, ...messages.splice(i, 1)), i + by, by < 0 ? "up" : "down");
     const tools = make("div", { className: "row" });
     for (const [name, sign, act, off] of [

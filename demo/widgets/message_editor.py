@@ -1,6 +1,6 @@
 """The messages a learner writes, moves, drops and adds: assets/templates.js draws them.
 
-The truth is a hidden textbox, JSON of [role, content] pairs.
+The truth is a hidden textbox, JSON of [role, content] pairs, which the page itself writes.
 """
 
 import json
@@ -25,12 +25,9 @@ def message_editor(words: Words, messages: Sequence[Message], elem_id: str) -> g
     editor = gr.HTML(
         value_of(words, messages),
         html_template="<div></div>",
-        js_on_load="window.lab.messageEditor(element, props, trigger, watch)",
+        js_on_load=f"window.lab.messageEditor(element, props, watch, '{elem_id}-held')",
         elem_id=elem_id,
     )
-
-    def edited(event: gr.EventData) -> str:
-        return json.dumps(event.messages, ensure_ascii=False)
 
     def redraw(text: str) -> object:
         try:
@@ -38,7 +35,6 @@ def message_editor(words: Words, messages: Sequence[Message], elem_id: str) -> g
         except LabError:
             return gr.skip()
 
-    editor.input(edited, None, held, **QUIET)
     held.change(redraw, held, editor, **QUIET)
     return held
 

@@ -1,6 +1,7 @@
 """The examples a learner writes, moves, drops and adds: assets/shots.js draws them.
 
-The truth is a hidden textbox, JSON of [English, Japanese] pairs, so that a link can hold it.
+The truth is a hidden textbox, JSON of [English, Japanese] pairs, so that a link can hold it. The
+page itself writes it: a button pressed right after an edit finds the edit.
 """
 
 import json
@@ -22,14 +23,10 @@ def shot_editor(words: Words) -> gr.Textbox:
     editor = gr.HTML(
         editor_value(words, COURSE),
         html_template="<div></div>",
-        js_on_load="window.lab.shotEditor(element, props, trigger, watch)",
+        js_on_load="window.lab.shotEditor(element, props, watch, 'shots-held')",
         elem_id="shots-editor",
     )
 
-    def edited(event: gr.EventData) -> str:
-        return write_shots(read_shots(json.dumps(event.shots)))
-
-    editor.input(edited, None, held, **QUIET)
     held.change(lambda text: editor_value(words, read_shots(text)), held, editor, **QUIET)
     return held
 
