@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from backend.errors import LabError
-from backend.openai_request import Body, Call, Kind
+from backend.openai_request import RECORDS, Body, Call, Kind
+from backend.token_records import record_of
 from backend.types import Candidate, Schema, TokenStep
 
 Json = dict[str, Any]
@@ -85,7 +86,7 @@ class Answer:
                     yield self._chunk({"index": step.row, "delta": delta}, row)
                     yield self._chunk({"index": step.row, "delta": {}}, reason="tool_calls")
                     continue
-            if text or self._call.logprobs:
+            if text or self._call.logprobs or self._call.records:
                 part: Json = {"text": text}
                 if self._is_chat:
                     said = text if self._length[step.row] else text.removeprefix(" ")
@@ -120,13 +121,15 @@ class Answer:
         logprobs = self._logprobs(steps)
         if not self._is_chat:
             echo = self._call.prompt if self._call.echo else ""
-            return choice({"index": i, "text": f"{echo}{text}"}, logprobs, reason)
+            part: Json = {"index": i, "text": f"{echo}{text}", **self._records(steps)}
+            return choice(part, logprobs, reason)
         said = text.removeprefix(" ")  # the template wrote the blank; `decode` drops it too
         message: Json = {"role": "assistant", "content": said, "refusal": None}
         if call := tool_call(text, self._call.tools):
             message |= {"content": None, "tool_calls": [call]}
             reason = "tool_calls"  # type: ignore[assignment]  # OpenAI's, not the engine's
-        return choice({"index": i, "message": message}, logprobs, reason)
+        part = {"index": i, "message": message, **self._records(steps)}
+        return choice(part, logprobs, reason)
 
     def _chunk(
         self, part: Json, steps: Sequence[TokenStep] = (), reason: str | None = None
@@ -134,7 +137,11 @@ class Answer:
         head = {**self._head, "object": "chat.completion.chunk"} if self._is_chat else self._head
         logprobs = self._logprobs(steps) if steps else None
         usage = {"usage": None} if self._call.include_usage else {}
+        part = {**part, **self._records(steps)} if steps else part
         return {**head, "choices": [choice(part, logprobs, reason)], **usage}
+
+    def _records(self, steps: Sequence[TokenStep]) -> Json:
+        return {RECORDS: list(map(record_of, steps))} if self._call.records else {}
 
     # log-probabilities
     def _logprobs(self, steps: Sequence[TokenStep]) -> Json | None:
@@ -203,7 +210,7 @@ def as_asked(error: LabError, body: Body, kind: Kind) -> LabError:
     chat, total = kind == "chat", "max_completion_tokens"
     names = {
         "num_return_sequences": "n",
-        "num_alternatives": "top_logprobs" if chat else "logprobs",
+        "num_alternatives": RECORDS if RECORDS in body else "top_logprobs" if chat else "logprobs",
         "max_new_tokens": total if total in body else "max_tokens",
         "prompt": "messages" if chat else "prompt",
         "constraint": "response_format",

@@ -20,6 +20,7 @@ Body = Mapping[str, Any]  # JSON that somebody sent
 SAMPLING = ("top_p", "seed", "stop", "top_k", "min_p", "typical_p", "epsilon_cutoff")
 UNUSED = ("user", "safety_identifier", "metadata", "prompt_cache_key")  # change no text anywhere
 READ = ("model", "stream", "stream_options", "n", "temperature", "max_tokens", "logprobs")
+RECORDS = "token_records"  # our own: each token's whole record, with so many alternatives
 # parameters whose other values would change the text: what each may be, null apart
 NEUTRAL: dict[str, tuple[object, ...]] = {
     "presence_penalty": (0,),
@@ -62,6 +63,7 @@ class Call:
     stream: bool
     include_usage: bool  # in a stream: as its last chunk
     logprobs: bool
+    records: bool
     fills: bool  # no length was asked for: what fits is
     echo: bool = False
     tools: tuple[Schema, ...] = ()
@@ -97,6 +99,10 @@ def read(body: Body, kind: Kind, longest: int) -> Call:
     else:
         top = given(body, "logprobs", 0)
         logprobs = given(body, "logprobs") is not None
+    if records := given(body, RECORDS) is not None:
+        if logprobs:
+            raise wrong(RECORDS, body[RECORDS], "without logprobs")
+        top = body[RECORDS]
     temperature = given(body, "temperature", 1)
     greedy = temperature == 0 and not isinstance(temperature, bool)
     params = {name: body[name] for name in SAMPLING if given(body, name) is not None}
@@ -115,6 +121,7 @@ def read(body: Body, kind: Kind, longest: int) -> Call:
         stream=stream,
         include_usage=flag(options, "include_usage"),
         logprobs=logprobs,
+        records=records,
         fills=kind == "chat" and length is None,
     )
     return chat(call, body) if kind == "chat" else completion(call, body)
@@ -128,8 +135,8 @@ def completion(call: Call, body: Body) -> Call:
     if not isinstance(prompt, str):
         raise wrong("prompt", prompt, "one text")
     echo = flag(body, "echo")
-    if echo and call.logprobs:
-        raise wrong("echo", True, "without logprobs")
+    if echo and (call.logprobs or call.records):
+        raise wrong("echo", True, f"without logprobs and {RECORDS}")
     return dataclasses.replace(call, prompt=prompt, echo=echo)
 
 
@@ -217,7 +224,7 @@ def tool(value: object, i: int) -> Schema:
 
 def check_names(body: Body, kind: Kind) -> None:
     """Refuse a parameter that nobody here reads, and values that would change the text."""
-    known = {*READ_OF[kind], *SAMPLING, *UNUSED}
+    known = {*READ_OF[kind], *SAMPLING, *UNUSED, RECORDS}
     for name, value in body.items():
         if value is None or name in known:
             continue
