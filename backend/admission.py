@@ -1,12 +1,15 @@
 """What a request must hold before it may wait in line: checked once, with its model at hand."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from backend.errors import LabError
-from backend.models import LoadedModel
 from backend.queueing import Limits
 from backend.settings import Settings
 from backend.types import Message, Request
+
+if TYPE_CHECKING:
+    from backend.models import LoadedModel
 
 MAX_PROMPT_BYTES = 1_000_000  # before the tokenizer sees it; the context is far smaller
 ROLES = ("system", "user", "assistant")
@@ -82,7 +85,7 @@ def check_limits(request: Request, settings: Settings, limits: Limits) -> None:
             )
 
 
-def admissible_ids(request: Request, loaded: LoadedModel) -> list[int]:
+def admissible_ids(request: Request, loaded: "LoadedModel") -> list[int]:
     """Return the ids a request starts from; they and its new tokens fit the context."""
     prompt = request.prompt
     if isinstance(prompt, str):

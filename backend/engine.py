@@ -1,236 +1,79 @@
-"""LocalEngine: the resident models and the model thread, behind the methods the lab calls.
+"""Engine: what the lab asks of whatever runs the models, here or elsewhere."""
 
-Importing this module imports no torch; the first `start` or `model` does, in its own thread.
-"""
-
-import logging
-import threading
-import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Literal, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from backend.catalog import POCKET
-from backend.errors import LabError
-from backend.queueing import Limits
-from backend.settings import Settings
-from backend.types import EngineStats, ModelInfo, Request, RequestStats, TokenStep
+from backend.queueing import Place
+from backend.types import EngineStats, Filter, ModelInfo, Request, TokenStep
 
 if TYPE_CHECKING:
-    from backend.batch import Ticket
     from backend.channel import Channel
     from backend.models import LoadedModel
-    from backend.scheduler import Job, Scheduler
+    from backend.scheduler import Job
 
-log = logging.getLogger(__name__)
 Item = TypeVar("Item")
+# "jobs": whatever needs the model or its tokenizer in this process
+Capability = Literal[
+    "seed", "logprobs", "alternatives", "score", "constraint", "adapter", "jobs"
+]  # fmt: skip
+FILTERS: frozenset[Filter] = frozenset({"top_k", "min_p", "typical_p", "epsilon_cutoff"})
 
 
-class LocalEngine:
-    """Models in this process. Safe from many threads."""
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """A checked request on its way into the line."""
 
-    capabilities = frozenset({"seed", "logprobs", "alternatives", "score", "jobs", "constraint"})
+    request: Request
+    channel: "Channel[TokenStep]"
+    prompt_tokens: Callable[[], int]  # known once the request has ended, at the latest
+    submit: Callable[[bool], bool]  # patient or not; see `Line.join`
+    place: Callable[[], Place | None]
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        limits: Limits,
-        on_end: Callable[[RequestStats], None],
-        on_load: Callable[[ModelInfo], None],
-    ) -> None:
-        self._settings, self._limits = settings, limits
-        self._on_end, self._on_load = on_end, on_load
-        self._models: dict[str, LoadedModel] = {}
-        self._current = settings.model
-        self._scheduler: Scheduler | None = None
-        self._state: Literal["idle", "loading", "ready", "failed"] = "idle"
-        self._detail = ""
-        self._error: LabError | None = None
-        self._loading = threading.RLock()  # one load at a time
-        self._started = threading.Event()  # the first load has ended, well or badly
-        self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Begin importing torch and loading the first model in the background; idempotent."""
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._start, name="load", daemon=True)
-                self._thread.start()
-
-    def _start(self) -> None:
-        try:
-            self.load(self._settings.model, self._settings.precision)
-        except LabError as error:
-            log.error("%s", error)
-            self._error = error
-        except Exception as error:
-            log.exception("the first load failed")
-            self._error = LabError("load_failed", f"the model could not be loaded: {error}")
-        finally:
-            self._started.set()
+class Engine(Protocol):
+    """What runs the models. Safe from many threads."""
 
     @property
-    def scheduler(self) -> "Scheduler":
-        """The model thread; there is one from the first load on."""
-        assert self._scheduler is not None, "a model is loaded first"
-        return self._scheduler
+    def capabilities(self) -> frozenset[Capability]:
+        """What can be asked of it, and shown."""
+
+    @property
+    def filters(self) -> frozenset[Filter]:
+        """The filters it takes; all take top_p."""
+
+    def start(self) -> None:
+        """Begin in the background; idempotent."""
+
+    def ready(self) -> tuple[bool, str]:
+        """Return whether requests can be answered now, and the reason if not."""
 
     def model(self, name: str = "") -> "LoadedModel":
-        """Return a resident model, empty for the current one; waits for the first load.
-
-        The pocket models are loaded when first named. Raises LabError.
-        """
-        self.start()
-        self._started.wait()
-        if not name:
-            name = self._current
-        if loaded := self._models.get(name):
-            return loaded
-        if self._error is not None and name == self._settings.model:
-            raise self._error
-        from backend.models import allowed_source
-
-        allowed_source(name, self._settings)  # says what is wrong with the name
-        if name in POCKET:
-            with self._loading:
-                if name not in self._models:
-                    self._load(name, "auto")
-                return self._models[name]
-        raise LabError(
-            "model_not_loaded",
-            f"{name} is not loaded",
-            f"Loaded are {', '.join(self._models) or 'none'}; the teacher can load others",
-            field="model",
-            value=name,
-            allowed=", ".join((*self._models, *POCKET)),
-        )
+        """Return a model in this process, empty for the current one. Raises LabError."""
 
     def load(self, name: str, precision: str) -> ModelInfo:
-        """Load a model and make it the current one; a model with no request left goes."""
-        with self._loading:
-            info = self._load(name, precision)
-            self._current = name
-            self._error = None
-        self._started.set()
-        return info
-
-    def _load(self, name: str, precision: str) -> ModelInfo:
-        before, self._state, self._detail = self._state, "loading", f"{name} ({precision})"
-        try:
-            from backend.models import load, release
-            from backend.scheduler import Scheduler
-
-            loaded = load(name, precision, self._settings)
-            if self._scheduler is None:
-                self._scheduler = Scheduler(
-                    max_streams=self._settings.max_streams,
-                    kv_cache_bytes=self._settings.kv_cache_bytes or free_for_kv(loaded.info.device),
-                    on_end=self._on_end,
-                    limits=self._limits,
-                    max_queue=max(self._settings.max_queue, 1),
-                )
-            self._models[name] = loaded
-            release()
-        except BaseException as error:
-            self._state = "ready" if before == "ready" else "failed"
-            self._detail = "" if before == "ready" else str(error)
-            raise
-        self._state, self._detail = "ready", ""
-        self._on_load(loaded.info)
-        return loaded.info
+        """Load a model and make it the current one. Raises LabError."""
 
     def unload(self, name: str) -> None:
-        """Drop a model; requests that run on it end first. The current one stays."""
-        with self._loading:
-            if name == self._current:
-                raise LabError(
-                    "model_in_use", f"{name} is the current model", "Load another first", model=name
-                )
-            self._models.pop(name, None)
-        from backend.models import release
+        """Drop a model. Raises LabError."""
 
-        release()
+    def pending(self, request: Request, *, update_s: float) -> Pending:
+        """Check a request; it is not in line yet. Raises LabError."""
 
-    def submit(self, ticket: "Ticket", *, patient: bool = False) -> bool:
-        """Put a request in line. Raises LabError when the line is full or it can never fit.
-
-        A patient one is told False while its person's limits leave no place for it.
-        """
-        scheduler = self.scheduler
-        from backend.batch import Batch
-
-        needed = Batch(ticket.loaded).bytes_with(ticket)
-        if needed > scheduler.kv_cache_bytes:
-            raise LabError(
-                "kv_cache_exceeded",
-                f"the request needs {needed} bytes of KV cache,"
-                f" the limit is {scheduler.kv_cache_bytes}",
-                "Use a shorter prompt, fewer new tokens or fewer sequences",
-                value=needed,
-                allowed=scheduler.kv_cache_bytes,
-            )
-        return scheduler.submit(ticket, patient=patient)
-
-    def stream(self, request: Request) -> Iterator[TokenStep]:
-        """Yield the steps of a request; closing the iterator frees its rows."""
-        ticket = self.ticket(request, update_s=0.0)
-        yield from drain(ticket.channel, lambda: self.submit(ticket))
-
-    def ticket(self, request: Request, *, update_s: float) -> "Ticket":
-        """Tokenize and check a request against its model; not yet submitted. Raises LabError."""
-        from backend.admission import admissible_ids
-        from backend.automaton import begun
-        from backend.batch import Ticket
-        from backend.channel import Channel
-
-        loaded = self.model(request.model)
-        ids = admissible_ids(request, loaded)
-        automaton, state = begun(request, loaded)
-        return Ticket(
-            request=request,
-            loaded=loaded,
-            ids=ids,
-            automaton=automaton,
-            state=state,
-            channel=Channel(limit=128 * request.params.num_return_sequences, update_s=update_s),
-            submitted_s=time.monotonic(),
-        )
+    def begin(self, job: "Job", model: str = "", *, person: str = "") -> "Channel[object]":
+        """Put a job in line; what it yields comes in the channel. Raises LabError."""
 
     def run(self, job: "Job", model: str = "", *, person: str = "") -> Iterator[object]:
-        """Yield what a job yields, one forward at a time beside the rows."""
-        channel = self.scheduler_of(model).run(self.model(model), job, person=person)
-        yield from drain(channel, lambda: None)
+        """Yield what a job yields; closing the iterator ends it. Raises LabError."""
 
-    def scheduler_of(self, model: str) -> "Scheduler":
-        """The scheduler once `model` is there."""
-        self.model(model)
-        return self.scheduler
+    def stream(self, request: Request) -> Iterator[TokenStep]:
+        """Yield the steps of a request; closing the iterator ends it. Raises LabError."""
 
     def snapshot(self) -> EngineStats:
         """Return the plain numbers of this moment; never blocks."""
-        s = self._scheduler
-        return EngineStats(
-            state=self._state,
-            detail=self._detail,
-            current=self._current,
-            last_beat=s.last_beat if s else 0.0,
-            announced=s.announced if s else "",
-            active_streams=s.active_streams if s else 0,
-            active_rows=s.active_rows if s else 0,
-            queue_depth=s.queue_depth if s else 0,
-            steps_total=s.steps_total if s else 0,
-            restarts_total=s.restarts_total if s else 0,
-            batch_sizes=tuple(s.batch_sizes) if s else (),
-            kv_cache_bytes=s.kv_bytes if s else {},
-            kv_cache_limit_bytes=s.kv_cache_bytes if s else self._settings.kv_cache_bytes,
-            models=tuple(loaded.info for loaded in tuple(self._models.values())),
-        )
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """End everything and join the model thread."""
-        if self._scheduler:
-            self._scheduler.close(timeout_s)
+        """End everything."""
 
 
 def drain(channel: "Channel[Item]", begin: Callable[[], object]) -> Iterator[Item]:
@@ -246,12 +89,3 @@ def drain(channel: "Channel[Item]", begin: Callable[[], object]) -> Iterator[Ite
             raise channel.error
     finally:
         channel.close()
-
-
-def free_for_kv(device: str) -> int:
-    """Return the default limit of the KV cache in bytes: 60 % of what is free, 1 GiB on CPU."""
-    if device.startswith("cuda"):
-        import torch
-
-        return int(0.6 * torch.cuda.mem_get_info()[0])
-    return 2**30

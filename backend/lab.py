@@ -2,15 +2,15 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from backend.catalog import MODELS, CatalogEntry
 from backend.cells import Cells
 from backend.classroom import Classroom
-from backend.engine import LocalEngine
+from backend.engine import Capability, Engine, Pending, drain
 from backend.errors import LabError
+from backend.local import LocalEngine
 from backend.memory import MemoryEstimate, estimate
 from backend.metrics import Metrics
 from backend.queueing import Limits
@@ -34,12 +34,10 @@ from backend.types import (
 from backend.updates import WAITING_UPDATE_S, updates
 
 if TYPE_CHECKING:
-    from backend.batch import Ticket
     from backend.scheduler import Job
 
 Result = TypeVar("Result")
 PAGE_UPDATE_S = 0.1
-BEAT_LIMIT_S = 10.0
 
 
 class Lab:
@@ -51,9 +49,23 @@ class Lab:
         self.classroom = Classroom()
         self.cells: Cells[object] = Cells()  # results that a class shares, by their settings
         self.retrieval = Retrieval(settings.search)
-        self.engine = LocalEngine(
-            settings, limits=limits, on_end=self.metrics.ended, on_load=self.metrics.loaded
+        self.engine = self._engine()
+
+    def _engine(self) -> Engine:
+        if self.settings.engine_url:
+            from backend.remote import RemoteEngine
+
+            return RemoteEngine(self.settings, limits=self.limits, on_end=self.metrics.ended)
+        return LocalEngine(
+            self.settings,
+            limits=self.limits,
+            on_end=self.metrics.ended,
+            on_load=self.metrics.loaded,
         )
+
+    def can(self, capability: Capability) -> bool:
+        """Return whether the engine has a capability."""
+        return capability in self.engine.capabilities
 
     def start(self) -> None:
         """Begin loading in the background; idempotent. Whatever needs a model does it too."""
@@ -65,13 +77,7 @@ class Lab:
 
     def ready(self) -> tuple[bool, str]:
         """Return whether requests can be answered now, and the reason if not."""
-        stats = self.status()
-        if not stats.models:
-            return False, f"{stats.state}: {stats.detail}" if stats.detail else stats.state
-        silent_s = time.time() - stats.last_beat
-        if silent_s > BEAT_LIMIT_S and not stats.announced:
-            return False, f"the model thread has been silent for {silent_s:.0f} s"
-        return True, "ready"
+        return self.engine.ready()
 
     def catalog(self) -> tuple[CatalogEntry, ...]:
         """Return the known models that may be named here."""
@@ -115,13 +121,13 @@ class Lab:
         **request_fields: object,
     ) -> list[Generation]:
         """Return one Generation per returned sequence, in row order. Raises LabError."""
-        ticket = self._ticket(prompt, params, update_s=60.0, operation=operation, **request_fields)
-        from backend.engine import drain
-
+        pending = self._pending(
+            prompt, params, update_s=60.0, operation=operation, **request_fields
+        )
         rows: list[list[TokenStep]] = [[] for _ in range(params.num_return_sequences)]
-        for step in drain(ticket.channel, lambda: self._submit(ticket)):
+        for step in drain(pending.channel, lambda: self._submit(pending)):
             rows[step.row].append(step)
-        return [generation(steps, len(ticket.ids)) for steps in rows]
+        return [generation(steps, pending.prompt_tokens()) for steps in rows]
 
     def stream(
         self,
@@ -132,10 +138,8 @@ class Lab:
         **request_fields: object,
     ) -> Iterator[TokenStep]:
         """Yield one TokenStep per token; closing the iterator frees the rows."""
-        from backend.engine import drain
-
-        ticket = self._ticket(prompt, params, update_s=0.0, operation=operation, **request_fields)
-        yield from drain(ticket.channel, lambda: self._submit(ticket))
+        pending = self._pending(prompt, params, update_s=0.0, operation=operation, **request_fields)
+        yield from drain(pending.channel, lambda: self._submit(pending))
 
     async def astream(
         self,
@@ -173,7 +177,7 @@ class Lab:
         """
         make = asyncio.create_task(
             asyncio.to_thread(
-                self._ticket,
+                self._pending,
                 prompt,
                 params,
                 update_s=update_s,
@@ -184,13 +188,10 @@ class Lab:
         try:
             while not (await asyncio.wait({make}, timeout=WAITING_UPDATE_S))[0]:
                 yield StreamUpdate(waiting="loading")
-            ticket = make.result()
+            pending = make.result()
         finally:
             make.cancel()
-        place = self.engine.scheduler.line.place
-        reading = updates(
-            ticket.channel, lambda: self._submit(ticket, patient), lambda: place(ticket)
-        )
+        reading = updates(pending.channel, lambda: self._submit(pending, patient), pending.place)
         async with contextlib.aclosing(reading):
             async for update in reading:
                 yield update
@@ -199,6 +200,8 @@ class Lab:
         self, model: str, precision: str, *, context: int = 0, sequences: int = 1
     ) -> MemoryEstimate:
         """Return what a model takes: of the catalogue, or resident; empty is the current one."""
+        if not self.can("jobs"):
+            self.engine.model()  # says where the models are
         name = str(model) or self.status().current  # the wire may send anything
         resident = next((m for m in self.status().models if m.model == name), None)
         if precision == "auto" and resident:
@@ -245,7 +248,7 @@ class Lab:
         """End everything within 5 s."""
         self.engine.close()
 
-    def _ticket(
+    def _pending(
         self,
         prompt: str | Sequence[Message],
         params: SamplingParams,
@@ -253,20 +256,20 @@ class Lab:
         update_s: float,
         operation: str,
         **request_fields: object,
-    ) -> "Ticket":
+    ) -> Pending:
         """Check a request as far as possible without a model, then with it."""
         request = Request(prompt, params, operation=operation, **request_fields)  # type: ignore[arg-type]
         return self._counted(request, lambda: self._check(request, update_s))
 
-    def _check(self, request: Request, update_s: float) -> "Ticket":
+    def _check(self, request: Request, update_s: float) -> Pending:
         from backend.admission import check_limits, check_prompt
 
         check_prompt(request.prompt, tools=bool(request.tools))
         check_limits(request, self.settings, self.limits)
-        return self.engine.ticket(request, update_s=update_s)
+        return self.engine.pending(request, update_s=update_s)
 
-    def _submit(self, ticket: "Ticket", patient: bool = False) -> bool:
-        return self._counted(ticket.request, lambda: self.engine.submit(ticket, patient=patient))
+    def _submit(self, pending: Pending, patient: bool = False) -> bool:
+        return self._counted(pending.request, lambda: pending.submit(patient))
 
     def _counted(self, request: Request, do: Callable[[], Result]) -> Result:
         try:

@@ -1,10 +1,12 @@
 """Settings: one frozen dataclass, read once from LAB_* (DESIGN 4.2); a wrong value names itself."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from backend.errors import LabError
 
@@ -21,6 +23,15 @@ def _path(value: str) -> Path:
     if not path.is_file():
         raise ValueError
     return path
+
+
+def _url(value: str) -> str:
+    """Return the address of an OpenAI-compatible server with its `/v1`, which may be left out."""
+    parts = urlsplit(value.strip().rstrip("/"))
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError
+    path = parts.path if re.search(r"/v\d+$", parts.path) else f"{parts.path}/v1"
+    return parts._replace(path=path).geturl()
 
 
 def _names(value: str) -> tuple[str, ...]:
@@ -91,6 +102,15 @@ class Settings:
     )
     teacher_key_file: Path | None = _setting(None, _path, "a readable file", "the teacher's key")
     no_auth: bool = _setting(False, _flag, "0 or 1", "1: serve beyond loopback without a password")
+    engine_url: str = _setting(
+        "",
+        _url,
+        "an http or https address",
+        "OpenAI-compatible server that the models are on; empty: this process",
+    )
+    engine_key_file: Path | None = _setting(
+        None, _path, "a readable file", "the key of that server"
+    )
     search: Literal["auto", "web", "offline"] = _setting(
         "auto",
         _one_of("auto", "web", "offline"),
@@ -128,3 +148,9 @@ class Settings:
     def on_loopback(self) -> bool:
         """Bound to this machine alone: without a teacher key, the only user is the teacher."""
         return self.host in LOOPBACK
+
+    @property
+    def engine_host(self) -> str:
+        """The remote server's host and port, without any password; empty where there is none."""
+        parts = urlsplit(self.engine_url)
+        return f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"

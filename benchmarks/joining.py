@@ -13,7 +13,8 @@ import threading
 import time
 from collections.abc import Iterator
 
-from backend.engine import LocalEngine, drain
+from backend.engine import drain
+from backend.local import LocalEngine
 from backend.rows import Ticket
 from backend.types import Request, SamplingParams
 from benchmarks.arms import PAIRS, folders, lab_on, options, rounds

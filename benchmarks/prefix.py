@@ -9,7 +9,8 @@ import time
 from functools import partial
 
 import backend.prefix
-from backend.engine import LocalEngine, drain
+from backend.engine import drain
+from backend.local import LocalEngine
 from backend.types import Request, SamplingParams
 from benchmarks.arms import PAIRS, folders, lab_on, options, ratios, rounds
 from benchmarks.report import Row, machine, row, write

@@ -53,7 +53,7 @@ async def turns(
 
 
 def _begin(lab: Lab, job: "Job", model: str, person: str) -> "Channel[object]":
-    return lab.engine.scheduler_of(model).run(lab.engine.model(model), job, person=person)
+    return lab.engine.begin(job, model, person=person)
 
 
 def _leave(begun: "asyncio.Task[Channel[object]]") -> None:

@@ -1,0 +1,86 @@
+"""One request to a remote server, from its body to its last step; each fault a LabError."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+
+import httpx
+
+from backend.errors import LabError
+from backend.remote_faults import broken, cannot, garbage, lost, own_words, refused, wrong_format
+from backend.remote_stream import OPTIONAL, Malformed, Reading, WrongShape, body, events
+from backend.types import Request, TokenStep
+
+FEW = 5  # alternatives that a server takes if it takes any (OpenAI's limit for completions)
+
+
+@dataclass(kw_only=True)
+class Server:
+    """What is known of the server; only the thread that owns the connections writes."""
+
+    host: str
+    silent_s: float  # the longest pause within an answer
+    served: dict[str, int] = field(default_factory=dict)  # positions by name; 0: it does not say
+    extra: frozenset[str] = frozenset()  # fields outside the protocol that it takes
+    without: frozenset[str] = frozenset()  # fields of OPTIONAL that it has refused
+    gives_logprobs: bool = True  # as far as its last answer shows
+
+
+async def answer(
+    client: httpx.AsyncClient, server: Server, request: Request, model: str, reading: Reading
+) -> AsyncGenerator[list[TokenStep], None]:
+    """Yield the steps of what comes at a time. Raises LabError; closing it hangs up."""
+    try:
+        while True:
+            route, fields = body(request, model, extra=server.extra, without=server.without)
+            async with client.stream("POST", route, json=fields) as response:
+                if response.status_code != 200:
+                    text = (await response.aread()).decode(errors="replace")
+                    spare = frozenset(name for name in OPTIONAL if name in fields and name in text)
+                    few = request.params.num_alternatives <= FEW
+                    if not (response.status_code in (400, 422) and spare and few):
+                        raise error_of(response, text, model, server)
+                    server.without |= spare
+                    continue
+                kind = response.headers.get("content-type", "-")
+                if "text/event-stream" not in kind:
+                    raise garbage(server.host, kind[:80])
+                async for some in events(response.aiter_bytes()):
+                    errors = [e["error"] for e in some if isinstance(e, dict) and e.get("error")]
+                    good = [e for e in some if not (isinstance(e, dict) and e.get("error"))]
+                    if steps := reading.steps(good):
+                        yield steps
+                    if errors:
+                        raise failed(errors[0], server.host)
+            break
+    except httpx.HTTPError as error:
+        raise lost(error, server.host, server.silent_s) from None
+    except WrongShape as error:
+        raise wrong_format(server.host, str(error)) from None
+    except Malformed as error:
+        raise garbage(server.host, str(error)) from None
+    if reading.untouched and reading.untouched == reading.missing < len(reading.rows):
+        raise cannot("num_return_sequences", server.host)
+    if reading.missing:
+        raise broken(server.host, "no finish_reason")
+    server.gives_logprobs = reading.gave_logprobs or reading.wrote_nothing
+
+
+def error_of(response: httpx.Response, text: str, model: str, server: Server) -> LabError:
+    """Return what a response's status means."""
+    after = response.headers.get("retry-after", "")
+    return refused(
+        response.status_code, text, after, model=model, served=list(server.served), host=server.host
+    )
+
+
+def failed(error: object, host: str) -> LabError:
+    """Return what an error in the middle of a stream means."""
+    said = own_words(error if isinstance(error, str) else str(error))
+    return LabError(
+        "remote_failed",
+        f"the remote server {host} failed in the middle: {said}",
+        host=host,
+        value="-",
+        reason=said,
+        status=502,
+    )
