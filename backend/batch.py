@@ -1,8 +1,8 @@
 """The rows that one model decodes together: join, one step for all, leave.
 
-Only the model thread touches a Batch. A step chooses a token for each active row, then runs the
-model once on those that go on and on the next piece of the prompts that are being read (chunked
-prefill: Agrawal et al., 2024, Sarathi-Serve). Seeded text equals `generate`'s: a request draws once
+Only the model thread touches a Batch. A step runs the model once, on the last token of each active
+row and on the next piece of the prompts that are being read (chunked prefill: Agrawal et al., 2024,
+Sarathi-Serve), then chooses a token for each row that has its logits. Seeded text equals `generate`'s: a request draws once
 per step with shape (num_return_sequences, vocab) until its last row ends, from a generator of its
 own.
 """
@@ -99,15 +99,14 @@ class Batch:
 
     @torch.inference_mode()
     def step(self) -> Turn:
-        """Choose one token for each active row, then run the model on what goes on."""
+        """Run the model on what goes on, then choose one token for each active row."""
         turn = Turn()
         self._pause_and_resume()
+        self._run(turn)
         rows = [row for slots in self._in_order() for row in slots.rows[: slots.active]]
         if rows:
             turn.size = len(rows)
             self._choose(rows, turn)
-        self._run(turn)
-        turn.worked = turn.worked or bool(rows)
         return turn
 
     # choosing
