@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: install run test test-quick lint typecheck docs bench pocket pocket-small browser
+.PHONY: install run test test-quick lint typecheck docs bench pocket pocket-small browser ray-test
 
 install: $(STAMP)
 
@@ -29,6 +29,20 @@ test: $(STAMP) browser lint typecheck
 
 test-quick: $(STAMP)
 	$(BIN)/python -m pytest -m 'not slow and not browser'
+
+# in an environment of its own: Ray brings uvloop and httptools, which would serve the page too
+RAY := .venv-ray/bin
+RAY_STAMP := .venv-ray/installed
+
+$(RAY_STAMP): pyproject.toml constraints.txt
+	test -x $(RAY)/python || $(PYTHON) -m venv .venv-ray
+	$(RAY)/python -m pip install --quiet --upgrade pip
+	$(RAY)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,ray]'
+	touch $(RAY_STAMP)
+
+ray-test: $(RAY_STAMP)
+	$(RAY)/python -m pytest -p no:cacheprovider -v --durations=0 tests/test_ray.py
+	$(RAY)/python -m benchmarks.replicas
 
 docs: $(STAMP)
 	$(BIN)/python -m demo.docs
