@@ -159,12 +159,13 @@ def measure(name: str, folder: str, pairs: int, new_tokens: int) -> tuple[list[R
             "static": theirs.static,
             "continuous": theirs.continuous,
             "records": ours,
-            "bare": bare,
             "one": theirs.one,
             "ours_one": lambda: sum(map(len, together(lab, streams[:1]))),
         }
         own: dict[str, list[float]] = {key: [] for key in runs}
         rates = rounds({key: per_second(run, own[key]) for key, run in runs.items()}, pairs)
+        # nearly equal, so that it takes more pairs to tell them apart
+        apart = rounds({"records": per_second(ours), "bare": per_second(bare)}, 4 * pairs)
         info = lab.engine.model().info
     theirs.manager.stop(block=True)
 
@@ -186,12 +187,17 @@ def measure(name: str, folder: str, pairs: int, new_tokens: int) -> tuple[list[R
             **against("continuous"),
             at_least=1.1,
         ),
-        row(f"{many} without records", **against("bare"), at_least=0.95),
+        row(
+            f"{many} without records",
+            ratios(apart["records"], apart["bare"]),
+            baseline=apart["bare"],
+            at_least=0.95,
+        ),
         row(f"{name}: 1 seeded stream with records / generate", **against("one", "ours_one")),
     ]
     by_processor = {
         other: statistics.median(ratios(own["records"][1:], own[other][1:]))  # but the warming run
-        for other in ("serial", "static", "continuous", "bare")
+        for other in ("serial", "static", "continuous")
     }
     return claims, {
         f"{name}_by_processor_time": ", ".join(f"{k} {v:.2f}" for k, v in by_processor.items()),
