@@ -1,11 +1,13 @@
 """One request to a remote server, from its body to its last step; each fault a LabError."""
 
+import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 import httpx
 
 from backend.errors import LabError
+from backend.openai_request import RECORDS
 from backend.remote_faults import broken, cannot, garbage, lost, own_words, refused, wrong_format
 from backend.remote_stream import OPTIONAL, Malformed, Reading, WrongShape, body, events
 from backend.types import Request, TokenStep
@@ -28,7 +30,29 @@ class Server:
 async def answer(
     client: httpx.AsyncClient, server: Server, request: Request, model: str, reading: Reading
 ) -> AsyncGenerator[list[TokenStep], None]:
-    """Yield the steps of what comes at a time. Raises LabError; closing it hangs up."""
+    """Yield the steps of what comes at a time. Raises LabError; closing it hangs up.
+
+    Where a seed gives the same text again, which a lab promises, an answer that breaks off is asked
+    for once more, and the steps that were yielded before are passed over.
+    """
+    for last in (False, True):
+        attempt = once(client, server, request, model, reading)
+        try:
+            async with contextlib.aclosing(attempt):
+                async for steps in attempt:
+                    yield steps
+            return
+        except LabError as error:
+            lab = RECORDS in server.extra - server.without
+            if last or error.code != "remote_broken" or not lab:
+                raise
+        reading.again()
+
+
+async def once(
+    client: httpx.AsyncClient, server: Server, request: Request, model: str, reading: Reading
+) -> AsyncGenerator[list[TokenStep], None]:
+    """Yield the steps of one answer, whole or broken."""
     try:
         while True:
             route, fields = body(request, model, extra=server.extra, without=server.without)

@@ -63,7 +63,7 @@ def body(
         fields["n"] = params.num_return_sequences
     if params.stop:
         fields["stop"] = list(params.stop)
-    fields |= {name: getattr(params, name) for name in ("top_k", "min_p") if name in extra}
+    fields |= {name: getattr(params, name) for name in extra - {RECORDS}}
     route = "/chat/completions" if chat else "/completions"
     return route, {name: value for name, value in fields.items() if name not in without}
 
@@ -109,6 +109,7 @@ class Row:
     held: str = ""  # came, but may begin a stop string
     calls: dict[int, dict[str, str]] = field(default_factory=dict)  # of tools, being written
     touched: bool = False
+    steps: int = 0  # so far in this answer
     finish_reason: FinishReason | None = None
 
 
@@ -117,6 +118,7 @@ class Reading:
 
     def __init__(self, request: Request) -> None:
         self.rows = [Row() for _ in range(request.params.num_return_sequences)]
+        self._ids: list[list[int]] = [[] for _ in self.rows]  # of the steps that were returned
         self._stop = request.params.stop
         self.prompt_tokens = self.tokens = 0
         self.gave_logprobs, self.wrote_nothing = False, True
@@ -130,6 +132,10 @@ class Reading:
     def untouched(self) -> int:
         """How many rows the server has said nothing of."""
         return sum(not row.touched for row in self.rows)
+
+    def again(self) -> None:
+        """Read the same answer from its start: what was returned before is passed over."""
+        self.rows = [Row() for _ in self.rows]
 
     def steps(self, events: Sequence[object]) -> list[TokenStep]:
         """Return the steps that events bring. Raises WrongShape.
@@ -152,8 +158,19 @@ class Reading:
                     )
                 else:
                     found.append(step)
+        found = [step for step in found if self._is_new(step)]
         self.tokens += sum(bool(step.piece) for step in found)
         return found
+
+    def _is_new(self, step: TokenStep) -> bool:
+        row, ids = self.rows[step.row], self._ids[step.row]
+        row.steps += 1
+        if row.steps > len(ids):
+            ids.append(step.token_id)
+            return True
+        if step.token_id != ids[row.steps - 1]:
+            raise WrongShape("the same seed gave another text")
+        return False
 
     def _steps(self, event: object) -> list[TokenStep]:
         if not isinstance(event, dict) or not isinstance(event["choices"], list):
