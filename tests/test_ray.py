@@ -9,12 +9,15 @@ from collections.abc import Iterator
 import httpx
 import psutil
 import pytest
+from gradio_client import Client
 from openai import APIConnectionError, NotFoundError, OpenAI, Stream
 from openai.types import Completion
 
 from backend.lab import Lab
+from backend.settings import Settings
 from backend.token_records import step_of
 from backend.types import SamplingParams
+from tests.conftest import serve
 from tests.test_parity import Case, reference
 
 pytestmark = [
@@ -44,6 +47,16 @@ def address() -> Iterator[str]:
     with cluster() as found:
         deploy({"LAB_THREADS": "1", "LAB_MAX_NEW_TOKENS": "2000"}, replicas=2)
         yield found
+
+
+@pytest.fixture(scope="module")
+def site(address: str) -> Iterator[str]:
+    """The address of a page whose model is behind Ray."""
+    front = Lab(Settings(engine_url=f"{address}/v1"))
+    with serve(front) as found:
+        until(lambda: httpx.get(f"{found}/readyz").status_code == 200)
+        yield found
+    front.close()
 
 
 @pytest.fixture
@@ -165,3 +178,22 @@ def test_a_replica_killed_in_mid_stream_costs_only_its_own_streams(
     again.join(60)
     assert again.text.removeprefix(" ") == promised(lab, broken[0].seed)
     until(lambda: len(replicas()) == 2 and victim not in replicas())
+
+
+@pytest.mark.parametrize("kills", [1, 2])
+def test_runs_on_the_page_go_on_where_a_killed_replica_left_them(
+    site: str, lab: Lab, kills: int
+) -> None:
+    page = Client(site, verbose=False)
+    asked = {"prompt": PROMPT, "do_sample": True, "temperature": 100.0, "max_new_tokens": 500}
+    runs = [page.submit(**asked, seed=seed, api_name="/complete") for seed in range(6)]
+    until(lambda: all(run.outputs() for run in runs))
+    victims = replicas()[:kills]
+    for victim in victims:
+        victim.kill()
+    for seed, run in enumerate(runs):
+        assert run.result(60).removeprefix(" ") == promised(lab, seed)
+    assert httpx.get(f"{site}/readyz").status_code == 200
+    until(
+        lambda: len(replicas()) == 2 and not {p.pid for p in victims} & {p.pid for p in replicas()}
+    )
