@@ -27,6 +27,7 @@ pytestmark = [
     ),
 ]
 PROMPT = "Tell me a story about a dragon."
+PATIENCE_S = 180  # a replica that comes back on a busy machine
 HOT = {"temperature": 100.0, "max_tokens": 500}  # so hot that the end token is never likely
 
 
@@ -92,7 +93,7 @@ class Reader(threading.Thread):
             self.fault = error
 
 
-def until(holds: object, timeout_s: float = 60) -> None:
+def until(holds: object, timeout_s: float = PATIENCE_S) -> None:
     """Wait until `holds()` is true."""
     end_s = time.monotonic() + timeout_s
     while not holds():  # type: ignore[operator]
@@ -104,7 +105,7 @@ def test_seeds_give_the_promised_texts_and_both_replicas_write(client: OpenAI, l
     readers = [Reader(client, seed) for seed in range(8)]
     began = {process.pid: process.cpu_times().user for process in replicas()}
     for reader in readers:
-        reader.join(60)
+        reader.join(PATIENCE_S)
     for reader in readers:
         assert reader.fault is None
         assert reader.chunks > 3
@@ -150,10 +151,10 @@ def test_who_leaves_frees_the_rows_of_a_replica(address: str) -> None:
 
     def idle() -> bool:
         before_s = used_s()
-        time.sleep(0.5)
+        time.sleep(1)
         return used_s() - before_s < 0.1
 
-    until(idle, 4)  # the 32,000 tokens would take longer
+    until(idle, 5)  # the 32,000 tokens would take longer
 
 
 def test_a_replica_killed_in_mid_stream_costs_only_its_own_streams(
@@ -164,7 +165,7 @@ def test_a_replica_killed_in_mid_stream_costs_only_its_own_streams(
     victim = replicas()[0]
     victim.kill()
     for reader in readers:
-        reader.join(60)
+        reader.join(PATIENCE_S)
     broken = [reader for reader in readers if reader.fault]
     assert 0 < len(broken) < len(readers)
     for reader in readers:
@@ -175,7 +176,7 @@ def test_a_replica_killed_in_mid_stream_costs_only_its_own_streams(
             assert isinstance(reader.fault, APIConnectionError)
             assert want.startswith(reader.text.removeprefix(" ").rstrip("\ufffd"))
     again = Reader(client, broken[0].seed)  # the other replica is there
-    again.join(60)
+    again.join(PATIENCE_S)
     assert again.text.removeprefix(" ") == promised(lab, broken[0].seed)
     until(lambda: len(replicas()) == 2 and victim not in replicas())
 
@@ -192,8 +193,14 @@ def test_runs_on_the_page_go_on_where_a_killed_replica_left_them(
     for victim in victims:
         victim.kill()
     for seed, run in enumerate(runs):
-        assert run.result(60).removeprefix(" ") == promised(lab, seed)
+        fault = run.exception(PATIENCE_S)
+        if fault is None:
+            assert run.result().removeprefix(" ") == promised(lab, seed)
+        else:  # no replica has come back within the page's minute of silence
+            assert kills == 2
+            assert "has said nothing for 60 s" in str(fault)
+    until(lambda: len(replicas()) == 2 and not set(victims) & set(replicas()))
+    asked["max_new_tokens"] = 40
+    text = page.predict(**asked, seed=1, api_name="/complete")
+    assert text.removeprefix(" ") == promised(lab, 1, 40)
     assert httpx.get(f"{site}/readyz").status_code == 200
-    until(
-        lambda: len(replicas()) == 2 and not {p.pid for p in victims} & {p.pid for p in replicas()}
-    )
