@@ -19,6 +19,7 @@ from backend.types import Message, Prompt, SamplingParams, StreamUpdate, TokenSt
 MOST_STEPS = 5
 LLAMA_MARKS = ("<<SYS>>", "<</SYS>>", "[INST]", "[/INST]")  # ordinary pieces, but the format's own
 # look-alikes that no normaliser turns back
+UNKNOWN_MARKS = ("<|", "|>", "<s>", "</s>", "<start_of_turn>", "<end_of_turn>", *LLAMA_MARKS)
 APART = str.maketrans({"<": "\u2039", ">": "\u203a", "[": "\u2045", "]": "\u2046", "|": "\u00a6"})
 
 
@@ -43,6 +44,8 @@ class Lane:
 
 def marks_of(lab: Lab, model: str) -> tuple[str, ...]:
     """Return what a text must not contain to stay one text: special tokens and Llama's marks."""
+    if not lab.can("jobs"):  # the tokenizer is elsewhere: what models' formats are written with
+        return UNKNOWN_MARKS
     tokenizer = lab.engine.model(model).tokenizer
     special = {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()}
     return tuple(sorted({*special, *LLAMA_MARKS} - {""}, key=len, reverse=True))
@@ -81,7 +84,7 @@ async def lanes(
     messages: list[Message] = [{"role": "user", "content": question}]
     schemas = tuple(tool.schema for tool in tools.values())
     for number in range(1, most_steps + 1):
-        prompt = await asyncio.to_thread(lab.render, messages, model, tools=schemas)
+        prompt = await asyncio.to_thread(lab.sent, messages, model, tools=schemas)
         lane = Lane(number=number, prompt=prompt)
         yield lane
         updates = lab.aupdates(

@@ -112,6 +112,15 @@ class Lab:
         check_prompt(messages, tools=bool(tools))
         return self.engine.model(model).render([as_message(m) for m in messages], tools)
 
+    def sent(
+        self, messages: Sequence[Message], model: str = "", *, tools: Sequence[Schema] = ()
+    ) -> Prompt:
+        """Return what the model is given; where its template is elsewhere, the messages alone."""
+        if self.can("jobs"):
+            return self.render(messages, model, tools=tools)
+        text = "\n\n".join(f"{message['role']}:\n{message['content']}" for message in messages)
+        return Prompt(text=text, ids=())
+
     def generate(
         self,
         prompt: str | Sequence[Message],

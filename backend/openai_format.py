@@ -6,6 +6,7 @@ Log-probabilities are the model's own, before temperature and filters; the end t
 
 import codecs
 import json
+import math
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -157,15 +158,15 @@ class Answer:
         top = [self._top(step) for step in steps] if self._call.params.num_alternatives else None
         return {
             "tokens": [shown(step.data) for step in steps],
-            "token_logprobs": [step.logprob for step in steps],
+            "token_logprobs": [given(step.logprob) for step in steps],
             "top_logprobs": top,
             "text_offset": offsets,
         }
 
-    def _top(self, step: TokenStep) -> dict[str, float]:
+    def _top(self, step: TokenStep) -> dict[str, float | None]:
         """Return the likeliest tokens and, as OpenAI does, the one that was chosen."""
-        found = {shown(self._data(c)): c.logprob for c in step.alternatives}
-        return found | {shown(step.data): step.logprob}
+        found = {shown(self._data(c)): given(c.logprob) for c in step.alternatives}
+        return found | {shown(step.data): given(step.logprob)}
 
     def _chat_logprob(self, step: TokenStep) -> Json:
         top = [logprob(self._data(c), c.logprob) for c in step.alternatives]
@@ -179,7 +180,12 @@ def choice(part: Json, logprobs: Json | None, reason: str | None) -> Json:
 
 def logprob(data: bytes, value: float) -> Json:
     """Return a token with its log-probability; `bytes` is exact where `token` cannot be."""
-    return {"token": shown(data), "logprob": value, "bytes": list(data)}
+    return {"token": shown(data), "logprob": given(value), "bytes": list(data)}
+
+
+def given(value: float) -> float | None:
+    """Return a log-probability; JSON has no NaN, which is what a remote server did not say."""
+    return None if math.isnan(value) else value
 
 
 def shown(data: bytes) -> str:

@@ -13,6 +13,7 @@ from backend.catalog import POCKET
 from backend.channel import Channel
 from backend.engine import FILTERS, Capability, Pending, drain
 from backend.queueing import Limits
+from backend.remote_answer import Server
 from backend.remote_faults import cannot, wrong_model
 from backend.remote_loop import RemoteLoop, RemoteTicket
 from backend.remote_stream import Reading
@@ -39,9 +40,7 @@ class RemoteEngine:
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What requests may ask for, as far as the server is known by now."""
-        server = self._loop.known(FIRST_WAIT_S)
-        found: set[Capability] = {"seed"}
-        return frozenset(found | ({"logprobs", "alternatives"} if server.gives_logprobs else set()))
+        return capabilities_of(self._loop.known(FIRST_WAIT_S))
 
     @property
     def filters(self) -> frozenset[Filter]:
@@ -107,7 +106,7 @@ class RemoteEngine:
         model = request.model or self.current
         if model in POCKET and model not in served:
             model = self.current  # the page says so: it names these models and no others
-        if served and model not in served:
+        if served and model not in served and model != self.current:
             raise wrong_model(model, list(served), self.host)
         ticket = RemoteTicket(
             request=request,
@@ -167,3 +166,9 @@ class RemoteEngine:
     def close(self, timeout_s: float = 5.0) -> None:
         """End all requests as cancelled and join the thread."""
         self._loop.close(timeout_s)
+
+
+def capabilities_of(server: Server) -> frozenset[Capability]:
+    """Return what can be asked of a server of which so much is known."""
+    shown: set[Capability] = {"logprobs", "alternatives"} if server.gives_logprobs else set()
+    return frozenset({"seed", *shown})

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import httpx
@@ -68,13 +69,17 @@ async def once(
                 kind = response.headers.get("content-type", "-")
                 if "text/event-stream" not in kind:
                     raise garbage(server.host, kind[:80])
-                async for some in events(response.aiter_bytes()):
-                    errors = [e["error"] for e in some if isinstance(e, dict) and e.get("error")]
-                    good = [e for e in some if not (isinstance(e, dict) and e.get("error"))]
-                    if steps := reading.steps(good):
-                        yield steps
-                    if errors:
-                        raise failed(errors[0], server.host)
+                async with (
+                    aclosing(response.aiter_bytes()) as chunks,  # type: ignore[type-var]  # it is one
+                    aclosing(events(chunks)) as coming,
+                ):
+                    async for some in coming:
+                        errors = [e["error"] for e in some if isinstance(e, dict) and "error" in e]
+                        good = [e for e in some if not (isinstance(e, dict) and "error" in e)]
+                        if steps := reading.steps(good):
+                            yield steps
+                        if errors:
+                            raise failed(errors[0], server.host)
             break
     except httpx.HTTPError as error:
         raise lost(error, server.host, server.silent_s) from None

@@ -9,7 +9,7 @@ give at all (probabilities after the filters, often those before) is NaN.
 import dataclasses
 import json
 import math
-from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backend import token_records
@@ -74,7 +74,7 @@ def message(given: Mapping[str, str], index: int) -> dict[str, str]:
     return {**given, **call}
 
 
-async def events(chunks: AsyncIterable[bytes]) -> AsyncIterator[list[object]]:
+async def events(chunks: AsyncIterable[bytes]) -> AsyncGenerator[list[object], None]:
     """Yield the JSON of the events of each chunk up to `[DONE]` or the end. Raises Malformed.
 
     Lines end at a line feed alone: U+2028 and its like stand unescaped inside JSON.

@@ -28,6 +28,7 @@ from backend.lab import Lab
 from backend.offline_search import shipped
 from demo import theme
 from demo.caching import Caching
+from demo.capabilities import disable
 from demo.endpoints import add_endpoints, person_of
 from demo.follow import attach, class_bar, visibility
 from demo.gate import Gate, told
@@ -79,6 +80,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> gr.Blocks:
         add_sample_endpoints(lab, identity, words)
         add_search_endpoints(lab, identity, words)
 
+        disable(page, lab, words)
         attach(page, lab, identity, words, tabs, items, fields)
         linked = [(t, name, c) for t, named in fields.items() for name, c in named.items()]
 

@@ -6,22 +6,32 @@ python -m demo.docs    # writes them; tests/test_docs.py checks that they are cu
 import ast
 import re
 import subprocess
+from collections import Counter
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from types import NoneType
+from typing import get_args
 
 from fastapi.routing import APIRoute
 
 from backend.api import router
 from backend.catalog import ROOT
+from backend.engine import FILTERS, Capability
 from backend.lab import Lab
+from backend.local import LocalEngine
+from backend.openai_request import RECORDS
+from backend.remote import capabilities_of
+from backend.remote_answer import Server
+from backend.remote_loop import EXTRA
 from backend.settings import Settings
 from demo.app import build, create_app
+from demo.capabilities import FILTER_IDS, NEEDS
 from demo.identity import Identity
 from demo.words import LANGS, Lang, Words, words
 
 API = Path("docs/api.md")
+REMOTE = Path("docs/remote.md")
 OWN = ("demo.app", "demo.teacher", "backend.api")  # the modules whose routes are listed
 READMES: dict[Lang, Path] = {"en": Path("README.md"), "ja": Path("README.ja.md")}
 # what a folder holds whose files have no docstring; the others are listed file by file
@@ -91,6 +101,50 @@ def settings_table(words: Words) -> str:
     return "\n".join(rows) + "\n"
 
 
+def remote_table() -> str:
+    """Return the table of what each kind of engine can do, and what is disabled without."""
+    kinds = {
+        kind: Server(host="", silent_s=0.0, extra=EXTRA.get(kind, frozenset()))
+        for kind in ("lab", "vllm", "")
+    }
+    rows = [
+        "| what | this process | another lab | vLLM | any other | without it |",
+        "|---|---|---|---|---|---|",
+    ]
+
+    def line(name: str, here: bool, there: list[str], without: str) -> str:
+        return f"| `{name}` | {'yes' if here else 'no'} | {' | '.join(there)} | {without} |"
+
+    for name in get_args(Capability):
+        there = []
+        for server in kinds.values():
+            seen = RECORDS not in server.extra and name in ("logprobs", "alternatives")
+            has = name in capabilities_of(server)
+            there.append("if it gives them" if has and seen else "yes" if has else "no")
+        rows.append(line(name, name in LocalEngine.capabilities, there, without(name)))
+    for name in (RECORDS, *sorted(FILTERS)):
+        there = ["yes" if name in server.extra else "no" for server in kinds.values()]
+        rows.append(line(name, True, there, without(name)))
+    return "\n".join(rows) + "\n"
+
+
+def without(name: str) -> str:
+    """Say what a page on an engine that lacks something does not have."""
+    if name in FILTERS:
+        shown = "the field is disabled; " if name in FILTER_IDS else ""
+        return f"{shown}a request with it is refused"
+    if name in NEEDS:
+        by_tab = Counter(elem_id.partition("-")[0] for elem_id in NEEDS[name])
+        return "disabled: " + ", ".join(f"{n} in {tab}" for tab, n in by_tab.items())
+    return {
+        "seed": "another text each time",
+        "logprobs": "tokens without a tint, their probabilities read `?`",
+        "alternatives": "nothing beside the token that was chosen",
+        "adapter": "no lab has it yet",
+        RECORDS: "no ids, no probability after the filters, not what each filter removed",
+    }[name]
+
+
 def tracked() -> list[str]:
     """Return the files that git knows, sorted."""
     listed = subprocess.run(
@@ -135,6 +189,7 @@ def readme(lang: Lang, text: str) -> str:
 def pages() -> dict[Path, str]:
     """Return every file that is made here, by its path in the repository."""
     made = {API: api_page()}
+    made[REMOTE] = between((ROOT / REMOTE).read_text("utf-8"), "capabilities", remote_table())
     for lang in LANGS:
         made[READMES[lang]] = readme(lang, (ROOT / READMES[lang]).read_text("utf-8"))
     return made

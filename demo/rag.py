@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ from backend.types import SamplingParams, StreamUpdate, TokenStep
 
 HITS, BUDGET = 3, 400  # of the page's defaults: hits asked for, tokens for their lines
 FALLBACK = "pocket-chat"
+BYTES_A_TOKEN = 4  # an estimate, where the tokenizer is elsewhere
 
 
 @dataclass(kw_only=True)
@@ -55,7 +57,8 @@ class Asked:
 
 def chat_model(lab: Lab) -> str:
     """Return the loaded model where it has a chat template, else the one shipped; may load."""
-    lab.engine.model("")
+    if lab.can("jobs"):
+        lab.engine.model("")
     stats = lab.status()
     current = next((m for m in stats.models if m.model == stats.current), None)
     return current.model if current and current.has_chat_template else FALLBACK
@@ -78,6 +81,8 @@ async def asking(
     model = await asyncio.to_thread(chat_model, lab)
 
     def count(line: str) -> int:
+        if not lab.can("jobs"):
+            return math.ceil(len(line.encode()) / BYTES_A_TOKEN)
         return sum(not token.special for token in lab.tokenize(line, model))
 
     packed = await asyncio.to_thread(pack, found.hits, question, budget=budget, count=count)

@@ -38,8 +38,11 @@ class Scripted:
         self.counted: list[tuple[str, str]] = []
         self.messages: list[list[Message]] = []
 
-    def render(self, messages: Sequence[Message], model: str, tools: Sequence[Schema]) -> Prompt:
-        return self._lab.render(messages, model, tools=tools)
+    def sent(self, messages: Sequence[Message], model: str, tools: Sequence[Schema]) -> Prompt:
+        return self._lab.sent(messages, model, tools=tools)
+
+    def can(self, capability: str) -> bool:
+        return self._lab.can(capability)
 
     def tool_call(self, tool: str, outcome: str) -> None:
         self.counted.append((tool, outcome))

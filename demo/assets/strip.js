@@ -7,8 +7,10 @@ window.lab.strip = function (element, props, trigger, watch) {
     if (text !== undefined) node.textContent = text;
     return node;
   };
+  // null: a server that does not say
   const percent = (p) =>
-    p < 1e-4 ? "< 0.01 %" : (p >= 0.0995 ? (100 * p).toFixed(1) : (100 * p).toPrecision(2)) + " %";
+    p === null ? "?" : p < 1e-4 ? "< 0.01 %" : (p >= 0.0995 ? (100 * p).toFixed(1) : (100 * p).toPrecision(2)) + " %";
+  const named = (id) => (id < 0 ? "" : `id ${id} · `); // below 0: a server that gives no ids
   let open = -1;
 
   function chip(token, index, words) {
@@ -22,13 +24,13 @@ window.lab.strip = function (element, props, trigger, watch) {
     else {
       node.type = "button";
       node.dataset.i = index;
-      node.style.setProperty("--a", token.p.toFixed(3));
-      if (token.p < 0.1) node.classList.add("low");
+      if (token.p !== null) node.style.setProperty("--a", token.p.toFixed(3));
+      if (token.p !== null && token.p < 0.1) node.classList.add("low");
       node.setAttribute("aria-label", `${shown} ${percent(token.p)}`);
       node.setAttribute("aria-expanded", index === open);
       node.tabIndex = index === Math.max(open, props.value.start) ? 0 : -1;
     }
-    node.title = `id ${token.id} · ${token.piece} · ${words.bytes} ${token.data}`;
+    node.title = `${named(token.id)}${token.piece} · ${words.bytes} ${token.data}`;
     return node;
   }
 
@@ -38,7 +40,7 @@ window.lab.strip = function (element, props, trigger, watch) {
     const head = make("div", "h");
     head.append(make("h3", "", words.title.replace("{n}", index - props.value.start + 1)));
     head.append(make("span", "badge", words.measured));
-    head.append(make("span", "src", `${words.chosen} ${token.piece} · id ${token.id} · ${words.bytes} ${token.data}`));
+    head.append(make("span", "src", `${words.chosen} ${named(token.id)}${token.piece} · ${words.bytes} ${token.data}`));
     pop.append(head);
     const top = Math.max(...token.alternatives.map((c) => c.raw), token.p);
     const rows = [...token.alternatives];
@@ -50,8 +52,8 @@ window.lab.strip = function (element, props, trigger, watch) {
       const tail = make("span", "n", percent(c.raw));
       const right = make("span", "do"), removed = c.cut && words.removed.replace("{by}", words[c.cut] || c.cut);
       row.append(make("code", "", c.piece), bar, tail, right);
-      tail.title = removed || `${words.after} ${percent(c.prob)}`;
-      if (c.id !== token.id && props.value.done) {
+      tail.title = removed || (c.prob === null ? "" : `${words.after} ${percent(c.prob)}`);
+      if (c.id !== token.id && props.value.done && props.value.forks) {
         const go = make("button", "", words.fork);
         go.type = "button";
         go.dataset.fork = c.id;
@@ -61,7 +63,7 @@ window.lab.strip = function (element, props, trigger, watch) {
       if (removed) right.append(make("span", "src", removed));
       pop.append(row);
     }
-    if (rows.some((c) => Math.abs(c.prob - c.raw) > 0.0005)) {
+    if (rows.some((c) => c.prob !== null && Math.abs(c.prob - c.raw) > 0.0005)) {
       const after = rows.filter((c) => !c.cut).map((c) => `${c.piece} ${percent(c.prob)}`).join("  ");
       pop.append(make("div", "src", `${words.after} ${after}`));
     }

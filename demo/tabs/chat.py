@@ -166,7 +166,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                     status: marks.say(words("generate.running", n=len(steps))),
                 }
         reason = words(f"reason.{steps[-1].finish_reason or 'cancelled'}")
-        done = words("chat.done", n=len(steps), prompt=len(turn.prompt.ids), reason=reason)
+        done = words("chat.done", n=len(steps), prompt=len(turn.prompt.ids) or "?", reason=reason)
         if turn.dropped:
             done += " · " + words("chat.turn_cut", n=turn.dropped, ids=turn.cut)
         yield {
@@ -261,7 +261,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
 
     def predict(answer: str, t: Talk) -> str:
         lab.exercise("chat-predict", answer == "more")
-        counts = " → ".join(str(len(turn.prompt.ids)) for turn in t.turns) or "–"
+        counts = " → ".join(str(len(turn.prompt.ids) or "?") for turn in t.turns) or "–"
         return marks.say(words("chat.reveal", ids=counts))
 
     def exercise_1(t: Talk) -> str:

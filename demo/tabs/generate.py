@@ -38,6 +38,7 @@ BRIEF = 10  # new tokens of the second exercise's answer
 def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     """Draw the tab and bind its handlers."""
     desk = gr.State(Desk())
+    counted = 9 if lab.can("jobs") else 0  # tokens of the prompt
     title, lesson = words.lesson("generate")
     with gr.Row(elem_classes="two"):
         gr.HTML(marks.title(title), elem_classes="title")
@@ -93,7 +94,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                 shown_marks = gr.Checkbox(
                     False, label=words("generate.marks"), elem_id="generate-marks"
                 )
-                ruler = gr.HTML(marks.ruler(9, 0, 120, words), elem_id="generate-ruler")
+                ruler = gr.HTML(marks.ruler(counted, 0, 120, words), elem_id="generate-ruler")
             with gr.Accordion(
                 words("inside.title"),
                 open=False,
@@ -139,6 +140,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
             branches=[r.text for r in d.runs],
             branch=d.shown,
             marks=with_marks,
+            forks=lab.can("jobs"),
         )
 
     async def stream(
@@ -189,7 +191,8 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
         try:
             params = read(*values)  # type: ignore[arg-type]
             yield {status: marks.say(words("waiting.start"))}
-            tokens = await asyncio.to_thread(lab.tokenize, text, model_name)
+            here = await asyncio.to_thread(lab.can, "jobs")
+            tokens = await asyncio.to_thread(lab.tokenize, text, model_name) if here else []
             run = Run(prompt=text, model=model_name, params=params, tokens=tokens)
             d.begin(run)
             yield {code: snippet(run, text, model_name, params)}

@@ -173,7 +173,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                         yield {hits: hits_html(asked.found, asked.packed.used, words)}
                     yield {answer: drawn(asked), status: marks.say(state_of(asked))}
             given = messages(asked.packed.message)
-            prompt = await asyncio.to_thread(lab.render, given, asked.model)
+            prompt = await asyncio.to_thread(lab.sent, given, asked.model)
             yield {
                 packed: packed_html(asked.packed, prompt, words),
                 code: snippet(asked, words),

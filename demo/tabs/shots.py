@@ -240,11 +240,13 @@ def laid_out(shots: Sequence[Shot], content: str, form: str) -> str | list[Messa
 
 def rendered(lab: Lab, shots: Sequence[Shot], content: str) -> str:
     """Return the turns as the chat model's template writes them. Raises LabError."""
-    return lab.render(as_turns(shots, content), "pocket-chat").text
+    return lab.sent(as_turns(shots, content), "pocket-chat").text
 
 
 def counted(lab: Lab, prompt: str | list[Message], model: str) -> int:
-    """Count a prompt's tokens. Raises LabError."""
+    """Count a prompt's tokens; 0 where nobody here can. Raises LabError."""
+    if not lab.can("jobs"):
+        return 0
     if isinstance(prompt, str):
         return len(lab.tokenize(prompt, model))
     return len(lab.render(prompt, model).ids)

@@ -236,6 +236,8 @@ def clock_text(mine: tzinfo | None, words: Words) -> str:
 
 def strip_of(lab: Lab, now: Loop, number: int, run: int, words: Words) -> dict:
     """Return a lane for the strip: what the model was given, then what it wrote."""
-    lane, vocabulary = now.shown[number], lab.engine.model(now.model).vocabulary
-    given: list[TokenRecord] = [vocabulary.record(i) for i in lane.prompt.ids]
+    lane, given = now.shown[number], list[TokenRecord]()
+    if lane.prompt.ids:
+        vocabulary = lab.engine.model(now.model).vocabulary
+        given = [vocabulary.record(i) for i in lane.prompt.ids]
     return strip_value(words, run=run, prompt=given, steps=lane.steps)

@@ -67,6 +67,18 @@ def unanswered(history: Log) -> Log:
 
 def turn_of(lab: Lab, messages: Sequence[Message], params: SamplingParams, context: object) -> Turn:
     """Return what is sent of a conversation, with room for the reply. Blocks; raises LabError."""
+    if not lab.can("jobs"):  # whoever has the tokenizer counts, and refuses what does not fit
+        return Turn(
+            prompt=lab.sent(messages, MODEL),
+            messages=tuple(messages),
+            system=0,
+            again=0,
+            new=0,
+            room=params.max_new_tokens,
+            context=0,
+            left_out=(),
+            cut=0,
+        )
     positions = check_context(context, lab.engine.model(MODEL).info.context)
     return fitted(
         lambda some: lab.render(some, MODEL),

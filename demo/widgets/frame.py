@@ -28,6 +28,11 @@ def header(lab: Lab, words: Words) -> None:
     langs = here + there if words.lang == "ja" else there + here
     opened = lab.settings.no_auth and not lab.settings.on_loopback
     note = f'<span class="open-note">{escape(words("app.no_auth"))}</span>' if opened else ""
+    if lab.settings.engine_url:
+        texts |= {"loading": words("remote.loading"), "failed": words("remote.failed")}
+        data = " ".join(f'data-{name}="{escape(text)}"' for name, text in texts.items())
+        told = words("remote.where", host=lab.settings.engine_host)
+        note += f'<span class="open-note" data-remote>{escape(told)}</span>'
     gr.HTML(
         f'<header class="frame" data-frame {data}><h1>{escape(words("app.title"))}</h1>{note}'
         '<div class="model"><span data-model></span>'

@@ -15,6 +15,8 @@ def history_html(turns: Sequence[Turn], words: Words) -> str:
     """Draw a bar per turn, all on one scale, and name the exchanges that the last one left out."""
     if not turns:
         return f'<div class="say">{escape(words("chat.history_wait"))}</div>'
+    if not turns[-1].prompt.ids:
+        return f'<div class="say">{escape(words("remote.uncounted"))}</div>'
     widest = max(t.context + t.cut if t.cut else len(t.prompt.ids) + t.room for t in turns)
     rows = "".join(row_html(n, turn, widest, words) for n, turn in enumerate(turns, start=1))
     legend = "".join(

@@ -5,8 +5,9 @@ from html import escape
 
 from backend.lab import Lab
 from backend.types import TokenRecord, TokenStep
+from demo.capabilities import note
 from demo.runs import Run
-from demo.widgets.marks import heading, plain
+from demo.widgets.marks import heading, plain, say
 from demo.words import Words
 
 SHOWN = 48  # tokens in the table; the rest is counted
@@ -14,6 +15,8 @@ SHOWN = 48  # tokens in the table; the rest is counted
 
 def taken_apart(lab: Lab, run: Run, words: Words) -> str:
     """Everything below, for one run; blocks for the tokenizer."""
+    if not lab.can("jobs"):
+        return say(note(lab, words, "jobs"))
     ids = [r.id for r in run.tokens] + [s.token_id for s in run.steps]
     pieces = [r.token for r in run.tokens] + [s.piece for s in run.steps]
     kept = lab.decode(ids, skip_special_tokens=False, model=run.model)

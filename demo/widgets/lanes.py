@@ -33,7 +33,8 @@ def lanes_html(shown: Sequence[Lane], words: Words, *, sources: Sequence[str] = 
 
 def lane_html(lane: Lane, later: Lane | None, words: Words, source: str) -> str:
     """Draw one step; `later` is the next one, whose prompt holds what was injected."""
-    given = words("agents.given", given=len(lane.prompt.ids), new=len(lane.steps))
+    counted = len(lane.prompt.ids) or "?"
+    given = words("agents.given", given=counted, new=len(lane.steps))
     cells = [("raw", raw_html(lane.steps))]
     if lane.turn is not None:
         cells += [("call", call_html(lane, words)), ("verdict", verdict_html(lane, words))]
@@ -41,7 +42,7 @@ def lane_html(lane: Lane, later: Lane | None, words: Words, source: str) -> str:
         at = f' <span class="badge">{escape(words(f"search.{source}"))}</span>' if source else ""
         cells += [("result", mono(lane.result) + at), ("injected", injected(lane, later, words))]
     whole = (
-        f"<details><summary>{escape(words('agents.prompt', n=len(lane.prompt.ids)))}</summary>"
+        f"<details><summary>{escape(words('agents.prompt', n=counted))}</summary>"
         f"{mono(lane.prompt.text)}"
         f"<p class='src'>{' '.join(map(str, lane.prompt.ids))}</p></details>"
     )
@@ -65,9 +66,11 @@ def raw_html(steps: Sequence[TokenStep]) -> str:
 
 def chip(step: TokenStep) -> str:
     """Draw one token; it says its probability."""
+    piece = escape(step.piece)
+    if math.isnan(step.logprob):  # a server that gives none
+        return f'<i class="tk">{piece}</i>'
     share = math.exp(step.logprob)
     low = " low" if share < 0.1 else ""
-    piece = escape(step.piece)
     return f'<i class="tk{low}" style="--a:{share:.3f}" title="{piece} {share:.3f}">{piece}</i>'
 
 
@@ -98,7 +101,7 @@ def injected(lane: Lane, later: Lane | None, words: Words) -> str:
     if after is None or not after.text.startswith(before.text):
         return mono(lane.injected or "")
     added = after.text[len(before.text) :]
-    note = words("agents.added", n=len(after.ids) - len(before.ids))
+    note = words("agents.added", n=len(after.ids) - len(before.ids) if after.ids else "?")
     changed = ""
     if lane.result is not None and lane.injected != lane.result:
         changed = f'<p class="why">{escape(words("agents.apart"))}</p>'

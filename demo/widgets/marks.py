@@ -1,5 +1,6 @@
 """Small pieces of HTML: messages, headings with a badge, the length ruler. All text is escaped."""
 
+import math
 from html import escape
 from typing import Literal
 
@@ -28,7 +29,12 @@ def heading(title: str, words: Words, badge: Badge | None = None, note: str = ""
 
 
 def ruler(prompt: int, new: int, limit: int, words: Words) -> str:
-    """Prompt, new and unused tokens on one bar: max_length against max_new_tokens."""
+    """Prompt, new and unused tokens on one bar: max_length against max_new_tokens.
+
+    A prompt of 0 tokens is one that nobody here can count.
+    """
+    if not prompt:
+        return say(words("remote.uncounted"))
     total = max(prompt + limit, 1)
     label = words("ruler.label", prompt=prompt, new=new, left=limit - new, total=total)
     parts = "".join(
@@ -44,6 +50,11 @@ def ruler(prompt: int, new: int, limit: int, words: Words) -> str:
         f'<div class="ruler" role="img" aria-label="{escape(label)}">{parts}</div>'
         f'<div class="src">{escape(label)}</div><div class="src">{escape(note)}</div>'
     )
+
+
+def number(value: float, spec: str) -> str:
+    """A number written as `spec` says; a question mark where the server gives none."""
+    return "?" if math.isnan(value) else format(value, spec)
 
 
 def plain(text: str, css: str = "plain") -> str:

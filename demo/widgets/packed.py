@@ -28,11 +28,13 @@ def packed_html(packed: Packed, prompt: Prompt, words: Words) -> str:
     names = ("column_hit", "column_tokens", "column_fits")
     heads = "".join(f'<th scope="col">{escape(words(f"search.{name}"))}</th>' for name in names)
     return (
-        marks.heading(words("search.packed_title"), words, "measured")
+        marks.heading(
+            words("search.packed_title"), words, "measured" if prompt.ids else "estimated"
+        )
         + f'<div class="budget" role="img" aria-label="{escape(said)}">{parts}</div>'
         + f'<p class="src">{escape(said)}</p>'
         + (table(words("search.packed_title"), f"<tr>{heads}</tr>{rows}") if rows else "")
-        + marks.heading(words("search.prompt_title", n=len(prompt.ids)), words, "measured")
+        + marks.heading(words("search.prompt_title", n=len(prompt.ids) or "?"), words, "measured")
         + f'<div class="plain">{coloured(prompt.text, packed)}</div>'
         + f'<p class="src">{escape(words("search.prompt_note"))}</p>'
     )

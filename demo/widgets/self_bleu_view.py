@@ -8,7 +8,7 @@ from html import escape
 from backend.diversity import Companions, References, chosen_tokenizer, companions, self_bleu
 from backend.types import TokenStep
 from demo.widgets.fold import table
-from demo.widgets.marks import heading
+from demo.widgets.marks import heading, number
 from demo.words import Words
 
 READINGS: tuple[References, ...] = ("all", "first")
@@ -84,7 +84,7 @@ def scores_html(measured: Measured, words: Words) -> str:
     facts = (
         (words("samples.n"), str(n)),
         (words("samples.tokenizer"), measured.tokenizer),
-        (words("samples.logprob"), f"{measured.logprob:.3f}"),
+        (words("samples.logprob"), number(measured.logprob, ".3f")),
         ("distinct-1", f"{c.distinct_1:.3f}"),
         ("distinct-2", f"{c.distinct_2:.3f}"),
         (words("samples.duplicates"), str(c.duplicates)),

@@ -27,7 +27,7 @@ def answers_html(
             run_on = f'<div class="on">{label}{escape(rest)}</div>'
         end = words(
             "shots.row_end",
-            given=given,
+            given=given or "?",
             n=len(said.steps),
             reason=words(f"reason.{said.finish_reason}"),
         )

@@ -5,6 +5,7 @@ Every cell is one seeded request, shared by all who ask for the same (`Cells`).
 
 import asyncio
 import dataclasses
+import math
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -61,13 +62,17 @@ class Cell:
     def one_left(self) -> float:
         """Share of the tokens that were the only one the filters left."""
         probs = [step.prob for made in self.generations for step in made.steps]
-        return sum(p > ONLY for p in probs) / len(probs)
+        return (
+            math.nan if any(map(math.isnan, probs)) else sum(p > ONLY for p in probs) / len(probs)
+        )
 
 
 async def cell_of(lab: Lab, prompt: str, model: str, params: SamplingParams, person: str) -> Cell:
     """Return the cell of a setting, run for `person` if nobody has run it. Raises LabError."""
-    info = (await asyncio.to_thread(lab.engine.model, model)).info
-    key = (info.model, info.precision, info.load_s, prompt, params)
+    key: tuple[object, ...] = (model, "remote", prompt, params)
+    if lab.can("jobs"):
+        info = (await asyncio.to_thread(lab.engine.model, model)).info
+        key = (info.model, info.precision, info.load_s, prompt, params)
 
     async def run() -> Cell:
         made = await generated(lab, prompt, model, params, person)

@@ -1,5 +1,6 @@
 """The sweep's small multiples and the course's six settings, as HTML and inline SVG."""
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from backend.diversity import References
 from demo.widgets.fold import table
-from demo.widgets.marks import heading
+from demo.widgets.marks import heading, number
 from demo.words import Words
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ READINGS: tuple[tuple[bool, References], ...] = (
 def place(self_bleu: float, logprob: float) -> tuple[float, float]:
     """Return x, y in a cell's picture: diverse is left, probable is up."""
     x = EDGE + (WIDTH - 2 * EDGE) * self_bleu / 100
-    y = EDGE + (HEIGHT - 2 * EDGE) * min(logprob / WORST, 1)
+    y = EDGE + (HEIGHT - 2 * EDGE) * (1 if math.isnan(logprob) else min(logprob / WORST, 1))
     return round(x, 1), round(y, 1)
 
 
@@ -111,7 +112,7 @@ def cell_html(
         f'<button type="button" data-cell="{index}"><svg viewBox="0 0 {WIDTH} {HEIGHT}"'
         f' aria-hidden="true"><path d="M{EDGE} 1V{HEIGHT - EDGE}H{WIDTH - 1}"/>{others}'
         f'<circle cx="{x}" cy="{y}" r="4.5" class="mine"/></svg>'
-        f"<span>{cell.self_bleu:.1f} / {cell.logprob:.2f}{note}</span></button>"
+        f"<span>{cell.self_bleu:.1f} / {number(cell.logprob, '.2f')}{note}</span></button>"
     )
 
 
@@ -146,5 +147,9 @@ def here_cells(cell: "Cell") -> str:
     shown.append(str(measured.companions.duplicates) if measured else "–")
     return "".join(
         f'<td class="new">{value}</td>'
-        for value in (*shown, f"{cell.logprob:.2f}", f"{100 * cell.one_left:.0f} %")
+        for value in (
+            *shown,
+            number(cell.logprob, ".2f"),
+            f"{number(100 * cell.one_left, '.0f')} %",
+        )
     )

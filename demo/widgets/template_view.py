@@ -23,7 +23,7 @@ def template_html(
         at = found + len(content)
     parts.append(escape(text[at:]))
     ids = " ".join(map(str, prompt.ids))
-    growing = " → ".join(map(str, sent))
+    growing = " → ".join(str(n or "?") for n in sent)
     roles = " ".join(
         f'<span class="{role}">{escape(words(f"chat.role_{role}"))}</span>'
         for role in ("system", "user", "assistant")
@@ -32,7 +32,7 @@ def template_html(
         heading(words("chat.rendered"), words, "measured")
         + f'<div class="plain">{"".join(parts)}</div>'
         + f'<div class="src plain">{roles}</div>'
-        + heading(words("chat.ids", n=len(prompt.ids)), words, "measured")
+        + heading(words("chat.ids", n=len(prompt.ids) or "?"), words, "measured")
         + f'<div class="plain">{escape(ids)}</div>'
         + f'<div class="src">{escape(words("chat.growing", ids=growing))}</div>'
     )

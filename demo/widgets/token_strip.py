@@ -31,8 +31,12 @@ def strip_value(
     branches: Sequence[str] = (),
     branch: int = 0,
     marks: bool = False,
+    forks: bool = True,
 ) -> Value:
-    """Return what the strip shows; prompt tokens first, then one chip per step."""
+    """Return what the strip shows; prompt tokens first, then one chip per step.
+
+    `forks`: whether an alternative can be gone on from.
+    """
     names = (
         "strip",
         "empty",
@@ -53,6 +57,7 @@ def strip_value(
         "branches": list(branches),
         "branch": branch,
         "marks": marks,
+        "forks": forks,
     }
 
 
@@ -82,19 +87,24 @@ def new_token(step: TokenStep) -> Value:
         "byte": is_byte(step.piece),
         "data": hex_of(step.data),
         "prompt": False,
-        "p": round(math.exp(step.logprob), 6),
-        "prob": round(step.prob, 6),
+        "p": shared(math.exp(step.logprob)),
+        "prob": shared(step.prob),
         "alternatives": [
             {
                 "id": c.token_id,
                 "piece": c.text,
-                "raw": round(math.exp(c.logprob), 6),
-                "prob": round(c.prob, 6),
+                "raw": shared(math.exp(c.logprob)),
+                "prob": shared(c.prob),
                 "cut": c.removed_by,
             }
             for c in step.alternatives
         ],
     }
+
+
+def shared(probability: float) -> float | None:
+    """Return a probability as it is sent, None where the server gives none."""
+    return None if math.isnan(probability) else round(probability, 6)
 
 
 def is_byte(piece: str) -> bool:

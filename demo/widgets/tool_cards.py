@@ -12,6 +12,7 @@ from backend.errors import LabError
 from backend.lab import Lab
 from backend.tools import Tool, called, checked
 from backend.types import Prompt
+from demo.capabilities import note
 from demo.events import QUIET
 from demo.rag import chat_model
 from demo.widgets import marks
@@ -44,6 +45,8 @@ def tool_cards(
         """Draw the cards, and the prompt with and without the tools that are offered."""
         tools = tools_in("")
         drawn = await asyncio.to_thread(cards_html, tools, words)
+        if not lab.can("jobs"):
+            return drawn, marks.say(note(lab, words, "jobs"))
         schemas = [tools[name].schema for name in tools if name in names]
         asked = [{"role": "user", "content": text.strip() or "?"}]
         try:
