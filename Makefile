@@ -61,6 +61,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.kv_memory
 	$(BIN)/python -m benchmarks.lean
 	$(BIN)/python -m benchmarks.peers
+	$(BIN)/python -m benchmarks.relay
 	$(BIN)/python -m benchmarks.claims
 	$(BIN)/python -m benchmarks.http
 	$(BIN)/python -m benchmarks.soak

@@ -117,6 +117,7 @@ class RemoteLoop:
     def _run(self) -> None:
         try:
             self._loop.run_until_complete(self._live())
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())  # httpx leaves some
         finally:
             self._loop.close()
 

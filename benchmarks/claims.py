@@ -14,6 +14,7 @@ PARTS = {  # a result's file: the script that writes it
     "joining": "benchmarks.joining",
     "kv_memory": "benchmarks.kv_memory",
     "http": "benchmarks.http",
+    "relay": "benchmarks.relay",
     "lean": "benchmarks.lean",
     "peers": "benchmarks.peers",
     "prefix": "benchmarks.prefix",
