@@ -1,5 +1,6 @@
 """Engine: what the lab asks of whatever runs the models, here or elsewhere."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
@@ -29,6 +30,9 @@ class Pending:
     prompt_tokens: Callable[[], int]  # known once the request has ended, at the latest
     submit: Callable[[bool], bool]  # patient or not; see `Line.join`
     place: Callable[[], Place | None]
+
+
+Submit = Callable[..., bool]  # (pending, patient=False): whether it is in line now
 
 
 class Engine(Protocol):
@@ -89,3 +93,21 @@ def drain(channel: "Channel[Item]", begin: Callable[[], object]) -> Iterator[Ite
             raise channel.error
     finally:
         channel.close()
+
+
+@contextlib.contextmanager
+def until_joined(early: Callable[[BaseException], None]) -> Iterator[Submit]:
+    """Yield what puts a request in line; `early` hears what ends it before it is there."""
+    joined = False
+
+    def submit(pending: Pending, patient: bool = False) -> bool:
+        nonlocal joined
+        joined = pending.submit(patient)
+        return joined
+
+    try:
+        yield submit
+    except BaseException as error:
+        if not joined:
+            early(error)
+        raise
