@@ -161,7 +161,8 @@ class Classroom:
 def read_link(link: str, host: str) -> dict[str, str]:
     """Return what a link to the lab's page at `host` carries, less the language. Raises LabError.
 
-    A path alone (`/?tab=memory`) is this lab's.
+    `host` ends in the path a proxy serves the lab at, if any (`example.org/lab`). A path alone
+    (`/?tab=memory`) is this lab's.
     """
     elsewhere = LabError("link_site", "this is not a link to this lab", value=host)
     try:
@@ -169,7 +170,9 @@ def read_link(link: str, host: str) -> dict[str, str]:
         settings = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True))
     except ValueError:
         raise elsewhere from None
-    here = parts.scheme in ("http", "https") and parts.netloc == host
-    if (not here and (parts.scheme or parts.netloc)) or parts.path not in PATHS:
+    netloc, slash, prefix = host.partition("/")
+    here = parts.scheme in ("http", "https") and parts.netloc == netloc
+    path = parts.path.removeprefix(slash + prefix)
+    if (not here and (parts.scheme or parts.netloc)) or path not in PATHS:
         raise elsewhere
     return {name: text for name, text in settings.items() if name != "lang"}

@@ -35,6 +35,7 @@ from demo.identity import Identity
 from demo.links import Fields, restored
 from demo.sample_endpoints import add_sample_endpoints
 from demo.search_endpoints import add_search_endpoints
+from demo.sharing import Prefixed
 from demo.tabs import chat, decoding, diversity, generate, memory, prompt, search, shots, start
 from demo.teacher import add_teacher_routes
 from demo.widgets.frame import header, status_json
@@ -145,6 +146,7 @@ def create_app(lab: Lab) -> FastAPI:
         )
         lighten(page)
     # the last one added is the first that a request passes
+    app.add_middleware(Prefixed)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Caching)
     app.add_middleware(Gate, lab=lab, identity=identity)

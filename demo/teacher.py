@@ -16,6 +16,7 @@ from backend.errors import LabError
 from backend.lab import Lab
 from backend.settings import LOOPBACK
 from demo.identity import LANG, TEACHER, Identity
+from demo.sharing import prefix_of
 from demo.widgets.teacher_page import key_page, teacher_page
 from demo.words import Words, choose_lang, words
 
@@ -28,17 +29,17 @@ def add_teacher_routes(app: FastAPI, lab: Lab, identity: Identity) -> None:
     def page(request: Request, status: int = 200, problem: str = "") -> HTMLResponse:
         said = reader(request, lab)
         if not known(request, identity):
-            return HTMLResponse(key_page(said, problem), status, headers=HEADERS)
+            return answer(key_page(said, problem), request, status)
         done = f"teacher.said_{request.query_params.get('said', '')}"
         html = teacher_page(
             lab.classroom,
             said,
-            site=f"{scheme(request)}://{host(request)}",
+            site=f"{scheme(request)}://{host(request)}{prefix_of(request.headers)}",
             problem=problem,
             done=said(done) if not problem and said.has(done) else "",
             alone=not lab.settings.on_loopback and is_loopback(host(request)),
         )
-        return HTMLResponse(html, status, headers=HEADERS)
+        return answer(html, request, status)
 
     @app.get("/teacher")
     async def teacher(request: Request) -> HTMLResponse:
@@ -51,7 +52,7 @@ def add_teacher_routes(app: FastAPI, lab: Lab, identity: Identity) -> None:
         cookie = identity.teacher_cookie(text(await request.form(), "key"))
         said = reader(request, lab)
         if not cookie:
-            return HTMLResponse(key_page(said, said("teacher.wrong")), 403, headers=HEADERS)
+            return answer(key_page(said, said("teacher.wrong")), request, 403)
         response = RedirectResponse(f"/teacher?lang={said.lang}", 303)
         response.set_cookie(TEACHER, cookie, httponly=True, samesite="strict")
         return response
@@ -66,7 +67,8 @@ def add_teacher_routes(app: FastAPI, lab: Lab, identity: Identity) -> None:
         if act not in ACTS:
             return Response(status_code=404)
         try:
-            done = ACTS[act](lab.classroom, await request.form(), host(request))
+            here = host(request) + prefix_of(request.headers)
+            done = ACTS[act](lab.classroom, await request.form(), here)
         except LabError as error:
             return page(request, 400, said.error(error))
         return RedirectResponse(f"/teacher?lang={said.lang}&said={done}", 303)
@@ -78,6 +80,12 @@ def add_teacher_routes(app: FastAPI, lab: Lab, identity: Identity) -> None:
         query = f"?{link.query}" if link else ""
         target = "/ja/" if lang == "ja" else "/"
         return RedirectResponse(target + query, 307, headers={"Cache-Control": "no-store"})
+
+
+def answer(html: str, request: Request, status: int) -> HTMLResponse:
+    """Return a page whose links and forms begin with the path a proxy serves the lab at."""
+    prefix = prefix_of(request.headers)
+    return HTMLResponse(html.replace('="/', f'="{prefix}/'), status, headers=HEADERS)
 
 
 def set_tab(classroom: Classroom, form: FormData, host: str) -> str:

@@ -30,7 +30,7 @@ Object.assign(window.lab, {
     };
     const make = (tag, options) => Object.assign(document.createElement(tag), options);
     // beside this page: what was typed here stays
-    const open = make("a", { href: `/class?lang=${bar.dataset.lang}`, target: "_blank", rel: "noopener", textContent: bar.dataset.open });
+    const open = make("a", { href: `${this.root}class?lang=${bar.dataset.lang}`, target: "_blank", rel: "noopener", textContent: bar.dataset.open });
     const hide = make("button", { type: "button", className: "tool", textContent: bar.dataset.hide });
     open.addEventListener("click", () => setTimeout(done));
     hide.addEventListener("click", done);
