@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: install run test test-quick lint typecheck docs bench pocket pocket-small browser ray-test
+.PHONY: install run test test-quick lint typecheck docs bench pocket pocket-small browser ray-test \
+  up down container-test space
 
 install: $(STAMP)
 
@@ -43,6 +44,21 @@ $(RAY_STAMP): pyproject.toml constraints.txt
 ray-test: $(RAY_STAMP)
 	$(RAY)/python -m pytest -p no:cacheprovider -v --durations=0 tests/test_ray.py
 	$(RAY)/python -m benchmarks.replicas
+
+# GPU=1: the lab on the machine's GPUs; compose.yaml and .env.example say what can be set
+up:
+	deploy/up.sh $(if $(GPU),--gpu)
+
+down:
+	docker compose --profile '*' down --remove-orphans
+
+# builds, starts, uses and stops the whole; takes minutes, and as root on Debian installs an engine
+container-test: $(STAMP) browser
+	LAB_CONTAINER_TEST=1 $(BIN)/python -m pytest -v -s -x --durations=0 tests/test_container.py
+
+# the tree of a Hugging Face Docker Space: make space TO=folder
+space:
+	deploy/space.sh $(TO)
 
 docs: $(STAMP)
 	$(BIN)/python -m demo.docs
