@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from backend.queueing import Place
+from backend.errors import LabError
+from backend.ledger import Ledger
+from backend.queueing import Limits, Place
 from backend.types import EngineStats, Filter, ModelInfo, Request, TokenStep
 
 if TYPE_CHECKING:
@@ -55,8 +57,8 @@ class Engine(Protocol):
     def model(self, name: str = "") -> "LoadedModel":
         """Return a model in this process, empty for the current one. Raises LabError."""
 
-    def load(self, name: str, precision: str) -> ModelInfo:
-        """Load a model and make it the current one. Raises LabError."""
+    def load(self, name: str, precision: str, *, confirmed: bool = False) -> ModelInfo:
+        """Load a model, `confirmed` though it may not fit, and make it the current one. LabError."""
 
     def unload(self, name: str) -> None:
         """Drop a model. Raises LabError."""
@@ -72,6 +74,15 @@ class Engine(Protocol):
 
     def stream(self, request: Request) -> Iterator[TokenStep]:
         """Yield the steps of a request; closing the iterator ends it. Raises LabError."""
+
+    def ledger(self) -> Ledger:
+        """Measure who holds what of this machine's memory now; may take milliseconds."""
+
+    def set_limits(self, limits: Limits, max_streams: int) -> None:
+        """Change what one person and all may have from now on; what runs goes on."""
+
+    def end_all(self, error: LabError) -> None:
+        """End whatever waits or runs; its readers are told `error`."""
 
     def snapshot(self) -> EngineStats:
         """Return the plain numbers of this moment; never blocks."""

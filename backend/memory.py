@@ -79,7 +79,7 @@ def estimate(
     weights += 4 * shape.head_dim  # two fp32 tables of rotary frequencies
     state = 0
     for rows, cols in matrices:
-        held, scales = _linear_bytes(rows, cols, spec)
+        held, scales = linear_bytes(rows, cols, spec)
         weights, state = weights + held, state + scales
     kv = 2 * shape.num_hidden_layers * shape.num_key_value_heads * shape.head_dim
     kv *= context * sequences * width
@@ -172,7 +172,7 @@ def _from_config(config: Mapping[str, object]) -> ModelShape:
     return ModelShape(**named, qkv_bias=kind == "qwen2")  # type: ignore[arg-type]
 
 
-def _linear_bytes(rows: int, cols: int, spec: PrecisionSpec) -> tuple[int, int]:
+def linear_bytes(rows: int, cols: int, spec: PrecisionSpec) -> tuple[int, int]:
     """Return bytes of one layer's weights and of its quantisation state."""
     n = rows * cols
     if spec.bits >= 16:
