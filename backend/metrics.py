@@ -1,12 +1,11 @@
 """Every Prometheus object of the lab (DESIGN 4.6); the only module that imports prometheus_client.
 
 One registry per Lab. Counters and histograms are filled from RequestStats; gauges are read at
-scrape from EngineStats. No prompt, person or free text is a label; unknown models are "other".
-Every request is counted once, by how it ended: here, in `ended`, or in `unjoined` where it never
-stood in line.
+scrape from EngineStats and the ledger. No prompt, person or free text is a label; unknown models
+are "other". Every request is counted once, by how it ended: in `ended`, or in `unjoined` where it
+never stood in line.
 """
 
-import os
 import shutil
 import time
 from collections import Counter as Tally
@@ -25,6 +24,7 @@ from prometheus_client.registry import Collector
 
 from backend.catalog import MODELS
 from backend.errors import LabError
+from backend.ledger import Ledger
 from backend.types import EngineStats, ModelInfo, Outcome, RequestStats, ToolOutcome
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
@@ -51,7 +51,13 @@ def operation_label(operation: str) -> str:
 class Metrics:
     """One lab's numbers."""
 
-    def __init__(self, snapshot: Callable[[], EngineStats], *, queue_limit: int) -> None:
+    def __init__(
+        self,
+        snapshot: Callable[[], EngineStats],
+        ledger: Callable[[], Ledger],
+        *,
+        queue_limit: int,
+    ) -> None:
         self.registry = CollectorRegistry()
         self._last_seen_s: dict[str, float] = {}
         self._pruned_s = 0.0
@@ -92,7 +98,6 @@ class Metrics:
         )
         for reason in CANCELLED:  # there from the start: a rate sees a first one only then
             self._cancellations.labels(reason)
-        self._oom = counter("oom", "Times that a device's memory was full", ())
         self._tab_views = counter("tab_views", "Tabs opened", ("tab", "lang"))
         self._exercises = counter(
             "exercise_answers", "Exercise answers checked", ("exercise", "correct")
@@ -100,7 +105,7 @@ class Metrics:
         self._tool_calls = counter(
             "tool_calls", "Turns that called a tool, or tried to", ("tool", "outcome")
         )
-        self.registry.register(_Gauges(snapshot, self.people, queue_limit))
+        self.registry.register(_Gauges(snapshot, ledger, self.people, queue_limit))
 
     def ended(self, stats: RequestStats) -> None:
         """Count one ended request."""
@@ -130,10 +135,6 @@ class Metrics:
             outcome = left(operation)
             self._cancellations.labels("waiting").inc()
         self._requests.labels(operation, label(str(model)), "none", outcome).inc()
-
-    def out_of_memory(self) -> None:
-        """Count one time that a device's memory was full, whatever ran."""
-        self._oom.inc()
 
     def loaded(self, info: ModelInfo) -> None:
         """Count one load."""
@@ -184,9 +185,14 @@ class _Gauges(Collector):
     """What is read at scrape."""
 
     def __init__(
-        self, snapshot: Callable[[], EngineStats], people: Callable[[], int], queue_limit: int
+        self,
+        snapshot: Callable[[], EngineStats],
+        ledger: Callable[[], Ledger],
+        people: Callable[[], int],
+        queue_limit: int,
     ) -> None:
-        self._snapshot, self._people, self._queue_limit = snapshot, people, queue_limit
+        self._snapshot, self._ledger = snapshot, ledger
+        self._people, self._queue_limit = people, queue_limit
 
     def collect(self) -> Iterable[Metric]:
         stats = self._snapshot()
@@ -204,12 +210,14 @@ class _Gauges(Collector):
             ("engine_last_beat_timestamp_seconds", "The model thread's last turn", stats.last_beat),
         ):
             yield GaugeMetricFamily(f"llmlab_{name}", says, value=float(value))
-        yield CounterMetricFamily("llmlab_engine_steps", "Batched steps", value=stats.steps_total)
-        yield CounterMetricFamily(
-            "llmlab_engine_restarts", "Recoveries of the model thread", value=stats.restarts_total
-        )
+        for name, says, total in (
+            ("engine_steps", "Batched steps", stats.steps_total),
+            ("engine_restarts", "Recoveries of the model thread", stats.restarts_total),
+            ("oom", "Requests, jobs and loads ended for want of memory", stats.oom_total),
+        ):
+            yield CounterMetricFamily(f"llmlab_{name}", says, value=total)
         yield _batch_sizes(stats.batch_sizes)
-        yield from _memory(stats)
+        yield from _memory(self._ledger())
         yield gauge(
             "model_info",
             "Resident models",
@@ -241,39 +249,23 @@ def _batch_sizes(counts: tuple[int, ...]) -> Metric:
     return family
 
 
-def _memory(stats: EngineStats) -> Iterable[Metric]:
+def _memory(ledger: Ledger) -> Iterable[Metric]:
     held: Tally[tuple[str, ...]] = Tally()  # two models that both count as "other" are one series
-    device = stats.models[0].device if stats.models else "cpu"
-    for model in stats.models:
-        held["weights", model.device, label(model.model)] += model.weights_bytes
-        held["quant_state", model.device, label(model.model)] += model.quant_state_bytes
-    for name, kv_bytes in stats.kv_cache_bytes.items():
-        held["kv_cache", device, label(name)] += kv_bytes
-    used, total = host_memory()
-    known = sum(n for (_, where, _), n in held.items() if where == "cpu")
-    held["other", "cpu", "none"] = max(used - known, 0)
-    yield gauge("memory_bytes", "Bytes held", ("component", "device", "model"), held)
-    devices = {("cpu", "used"): used, ("cpu", "total"): total}
-    if device.startswith("cuda"):
-        import torch
-
-        free, total = torch.cuda.mem_get_info()
-        devices |= {(device, "used"): total - free, (device, "total"): total}
+    most: Tally[tuple[str, ...]] = Tally()
+    for h in ledger.holdings:
+        key = h.component, h.device, label(h.model) if h.model else "none"
+        held[key] += h.bytes
+        most[key] += h.peak_bytes
+    labels = ("component", "device", "model")
+    yield gauge("memory_bytes", "Bytes held", labels, held)
+    yield gauge("memory_peak_bytes", "The most bytes held since the start", labels, most)
+    devices: dict[tuple[str, ...], int] = {}
+    for d in ledger.devices:
+        devices[d.device, "used"], devices[d.device, "total"] = d.used_bytes, d.total_bytes
     yield gauge("device_memory_bytes", "Memory of a device", ("device", "kind"), devices)
-    used_disk, free_disk = cache_disk()
-    yield gauge(
-        "cache_disk_bytes",
-        "Disk of the model cache",
-        ("kind",),
-        {("used",): used_disk, ("free",): free_disk},
-    )
-
-
-def host_memory() -> tuple[int, int]:
-    """Return this process's resident bytes and the machine's memory."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    resident = int(Path("/proc/self/statm").read_text().split()[1]) * page
-    return resident, os.sysconf("SC_PHYS_PAGES") * page
+    used, free = cache_disk()
+    disk = {("used",): used, ("free",): free}
+    yield gauge("cache_disk_bytes", "Disk of the model cache", ("kind",), disk)
 
 
 def cache_disk() -> tuple[int, int]:

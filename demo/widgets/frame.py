@@ -4,8 +4,8 @@ from html import escape
 
 import gradio as gr
 
+from backend.device_memory import host_memory
 from backend.lab import Lab
-from backend.metrics import host_memory
 from demo.words import Words
 
 
