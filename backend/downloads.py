@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from backend import hub
+from backend.allowed import allowed_source
 from backend.device import room, too_big
 from backend.errors import LabError
 from backend.settings import Settings
@@ -74,6 +75,13 @@ class Downloads:
     def states(self) -> list[DownloadState]:
         """Return what is known of each model, the one asked for last first."""
         return [job.state() for job in reversed(self._jobs.copy().values())]
+
+    def fetch(self, name: str) -> None:
+        """Download a model that is to be loaded here, where it is on the hub. Raises LabError."""
+        if not self._settings.engine_url:
+            source = allowed_source(name, self._settings)
+            if not Path(source).is_dir():
+                self.get(source)
 
     def get(self, model_id: str) -> Path:
         """Return a model's folder, downloaded first where it is not in the cache; blocks.

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from backend.catalog import MODELS, CatalogEntry
 from backend.cells import Cells
 from backend.classroom import Classroom
+from backend.downloads import Downloads
 from backend.engine import Capability, Engine, Pending, Submit, drain, until_joined
+from backend.ledger import Ledger
 from backend.local import LocalEngine
 from backend.memory import MemoryEstimate, estimate
 from backend.metrics import Metrics
@@ -44,8 +46,9 @@ class Lab:
 
     def __init__(self, settings: Settings, *, limits: Limits = Limits()) -> None:
         self.settings, self.limits = settings, limits
-        self.metrics = Metrics(self.status, queue_limit=max(settings.max_queue, 1))
+        self.metrics = Metrics(self.status, self.ledger, queue_limit=max(settings.max_queue, 1))
         self.classroom = Classroom()
+        self.downloads = Downloads(settings)
         self.cells: Cells[object] = Cells()  # results that a class shares, by their settings
         self.retrieval = Retrieval(settings.search)
         self.engine = self._engine()
@@ -60,6 +63,7 @@ class Lab:
             limits=self.limits,
             on_end=self.metrics.ended,
             on_load=self.metrics.loaded,
+            fetch=self.downloads.fetch,
         )
 
     def can(self, capability: Capability) -> bool:
@@ -73,6 +77,10 @@ class Lab:
     def status(self) -> EngineStats:
         """Return the engine's plain numbers; never blocks."""
         return self.engine.snapshot()
+
+    def ledger(self) -> Ledger:
+        """Measure who holds what of each device's memory."""
+        return self.engine.ledger()
 
     def ready(self) -> tuple[bool, str]:
         """Return whether requests can be answered now, and the reason if not."""
@@ -223,10 +231,11 @@ class Lab:
         """Yield what a job on the model thread yields; closing the iterator ends the job."""
         return self.engine.run(job, model, person=person)
 
-    def load_model(self, model: str, precision: str) -> ModelInfo:
-        """Load a model and make it the current one; blocks. Raises LabError."""
+    def load_model(self, model: str, precision: str, *, confirmed: bool = False) -> ModelInfo:
+        """Load a model, `confirmed` though it may not fit; it becomes current. LabError."""
         self.start()
-        return self.engine.load(model or self.settings.model, precision)
+        self.downloads.fetch(model or self.settings.model)
+        return self.engine.load(model or self.settings.model, precision, confirmed=confirmed)
 
     def metrics_text(self) -> tuple[bytes, str]:
         """Return the body of /metrics and its content type."""
@@ -250,6 +259,7 @@ class Lab:
 
     def close(self) -> None:
         """End everything within 5 s."""
+        self.downloads.close()
         self.engine.close()
 
     def _pending(

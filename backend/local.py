@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
+from backend.allowed import allowed_source
 from backend.catalog import POCKET
 from backend.engine import FILTERS, Capability, Pending, drain
 from backend.errors import LabError
@@ -44,9 +45,10 @@ class LocalEngine:
         limits: Limits,
         on_end: Callable[[RequestStats], None],
         on_load: Callable[[ModelInfo], None],
+        fetch: Callable[[str], None],  # a model that is on the hub and not in the cache
     ) -> None:
         self._settings, self._limits = settings, limits
-        self._on_end, self._on_load = on_end, on_load
+        self._on_end, self._on_load, self._fetch = on_end, on_load, fetch
         self._residents: Residents | None = None  # from the first load on, which imports torch
         self._current, self._switching = settings.model, ""
         self._scheduler: Scheduler | None = None
@@ -106,8 +108,6 @@ class LocalEngine:
             return loaded
         if self._error is not None and name == self._settings.model:
             raise self._error
-        from backend.models import allowed_source
-
         allowed_source(name, self._settings)  # says what is wrong with the name
         if name in POCKET:
             with self._loading:
@@ -161,6 +161,7 @@ class LocalEngine:
         try:
             if self._residents is None:
                 self._residents = Residents(self._settings, lambda: self._scheduler)
+            self._fetch(name)
             loaded = self._residents.add(name, precision, keep=keep, confirmed=confirmed)
             if self._scheduler is None:
                 self._scheduler = Scheduler(
