@@ -58,7 +58,7 @@ class Engine(Protocol):
         """Return a model in this process, empty for the current one. Raises LabError."""
 
     def load(self, name: str, precision: str, *, confirmed: bool = False) -> ModelInfo:
-        """Load a model, `confirmed` though it may not fit, and make it the current one. LabError."""
+        """Load a model, `confirmed` though it may not fit, and make it current. LabError."""
 
     def unload(self, name: str) -> None:
         """Drop a model. Raises LabError."""

@@ -87,7 +87,7 @@ class Forward:
                 return self._logits(parts), {}
             except Exception as error:
                 if ran_out := is_oom(error):
-                    log.warning("a forward ran out of memory: %s", error)
+                    log.warning("a forward ran out of memory: %s", str(error))
                 else:
                     log.exception("a forward failed; each row alone shows whose")
         # outside the handler, so that what it held is free again
