@@ -18,11 +18,15 @@ $(STAMP): pyproject.toml constraints.txt
 run: $(STAMP)
 	$(BIN)/python -m demo
 
-# Chromium for the browser tests: as root on Debian it is installed, elsewhere they are skipped
+# Chromium and Prometheus for the tests that drive them: as root on Debian what is missing is
+# installed (and no service begun), elsewhere those tests are skipped
 browser:
-	@if [ -z "$$LAB_CHROMIUM" ] && [ ! -x /usr/bin/chromium ] && [ "$$(id -u)" = 0 ] \
-	  && command -v apt-get >/dev/null; then \
-	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q chromium fonts-noto-cjk; \
+	@missing=; \
+	[ -n "$$LAB_CHROMIUM" ] || [ -x /usr/bin/chromium ] || missing="chromium fonts-noto-cjk"; \
+	command -v prometheus >/dev/null || missing="$$missing prometheus prometheus-node-exporter-"; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -q $$missing; \
 	fi
 
 test: $(STAMP) browser lint typecheck
