@@ -15,7 +15,7 @@ from backend.errors import LabError
 from backend.precision import precision as named_precision
 from backend.types import PrecisionSpec
 
-FAMILY = ("llama", "mistral", "qwen2")  # model types whose layers are counted here
+FAMILY = ("llama", "mistral", "qwen2", "gemma")  # model types whose layers are counted here
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 CUBLAS_BYTES = 8320 * 1024  # torch's matrix workspace: 2 x 4096 KiB + 8 x 16 KiB (32 MiB on Hopper)
 BLOCK, NESTED_BLOCK = 64, 256  # weights that share a 4-bit scale; scales that share a scale
@@ -169,6 +169,7 @@ def _from_config(config: Mapping[str, object]) -> ModelShape:
     heads, hidden = config["num_attention_heads"], config["hidden_size"]
     named.setdefault("num_key_value_heads", heads)
     named.setdefault("head_dim", hidden // heads)  # type: ignore[operator]
+    named.setdefault("tie_word_embeddings", kind == "gemma")  # transformers' default for each
     return ModelShape(**named, qkv_bias=kind == "qwen2")  # type: ignore[arg-type]
 
 

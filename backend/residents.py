@@ -14,6 +14,8 @@ from torch import nn
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from backend import device_memory
+from backend.device import memory_for
+from backend.device_memory import DeviceMemory
 from backend.errors import LabError
 from backend.ledger import Ledger, Peaks, Resident, does_not_fit, ledger
 from backend.memory import BYTES, MemoryEstimate, estimate, linear_bytes
@@ -70,7 +72,8 @@ class Residents:
         def make_room(config: PretrainedConfig, spec: PrecisionSpec, device: torch.device) -> None:
             expected.append(estimated(config, spec))
             needed = needed_bytes(config, spec, device)
-            self._make_room(name, spec, str(device), needed, keep=keep, confirmed=confirmed)
+            memory = memory_for(config.to_dict(), spec.name, str(device))
+            self._make_room(name, spec, memory, needed, keep=keep, confirmed=confirmed)
 
         try:
             loaded = load(name, precision, self._settings, make_room=make_room)
@@ -147,16 +150,15 @@ class Residents:
         self,
         name: str,
         spec: PrecisionSpec,
-        device: str,
+        memory: DeviceMemory,
         needed: int,
         *,
         keep: Sequence[str],
         confirmed: bool,
     ) -> None:
         """Let idle models go, the longest idle first, until so many bytes fit. Raises LabError."""
-        memory = device_memory.look(device)
         lacking = needed - memory.room_bytes
-        here = [resident for resident in self.residents("") if resident.device == device]
+        here = [r for r in self.residents("") if r.device == memory.device]
         idle = [r for r in here if not r.in_use and r.model not in keep]
         going: list[Resident] = []
         for resident in sorted(idle, key=lambda r: -r.idle_s):
