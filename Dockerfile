@@ -33,7 +33,11 @@ ENV PATH=/venv/bin:$PATH \
 COPY --from=packages /venv /venv
 WORKDIR /lab
 COPY pocket/weights pocket/weights
-COPY . .
+COPY pocket/*.py pocket/
+COPY benchmarks/results benchmarks/results
+COPY deploy deploy
+COPY backend backend
+COPY demo demo
 RUN python -m compileall -q backend demo pocket
 USER 1000:1000
 EXPOSE 7860

@@ -29,6 +29,7 @@ WHEELS_PORT = 8971  # always the same, so that the layer with the packages is ke
 DOCKERFILE = f"""
 FROM {BASE}
 COPY usr /usr
+RUN install --directory --owner 65534 --group 65534 /prometheus
 USER 65534:65534
 WORKDIR /tmp
 ENTRYPOINT ["/usr/bin/prometheus"]

@@ -78,6 +78,7 @@ def up(build: None) -> Iterator[str]:
     os.environ.update(
         COMPOSE_PROJECT_NAME=PROJECT,
         COMPOSE_FILE="compose.yaml:tests/container.compose.yaml",
+        UP_TIMEOUT_S="180",
         LAB_PORT=str(free_port()),
     )
     assert not (ROOT / ".env").exists(), "the test is one of a checkout without settings"
