@@ -34,14 +34,9 @@ SERIES = (
     *("llmlab_requests_total", "llmlab_tokens_total", "llmlab_time_to_first_token_seconds_count"),
     *("llmlab_engine_up", "llmlab_people", "llmlab_memory_bytes", "llmlab_tab_views_total"),
 )
-LONG = {
-    "model": "pocket-chat",
-    "prompt": "Tell me a story about a dragon.",
-    "max_tokens": 500,
-    "temperature": 2.0,
-    "seed": 1,
-    "stream": True,
-}
+STORY = "[INST] Tell me a story about a dragon. [/INST]"
+ASKED = {"model": "pocket-chat", "prompt": STORY, "max_tokens": 64}
+LONG = {**ASKED, "max_tokens": 512, "n": 16, "temperature": 100.0, "seed": 1, "stream": True}
 
 
 def free_port() -> int:
@@ -172,19 +167,21 @@ def test_what_was_kept_is_there_after_a_restart(up: str) -> None:
 
 def test_a_stop_in_mid_stream_is_clean(up: str) -> None:
     until(lambda: httpx.get(f"{up}/readyz").status_code == 200)
-    lines, ended = 0, ""
+    lines, how = list[str](), "ended"
     with httpx.stream("POST", f"{up}/v1/completions", json=LONG, timeout=60) as answer:
         try:
             for line in answer.iter_lines():
-                lines += bool(line)
-                if lines == 5:
+                lines += [line] * bool(line)
+                if len(lines) == 5 and not line:
                     began = time.monotonic()
                     stopping = subprocess.Popen(["docker", "compose", "stop", "lab"], cwd=ROOT)
-            ended = "ended"
         except httpx.RemoteProtocolError:
-            ended = "cut"
+            how = "cut"
     assert stopping.wait(30) == 0
-    print(f"\nstopped in {time.monotonic() - began:.1f} s, the stream was {ended} after {lines}")
+    print(
+        f"\nstopped in {time.monotonic() - began:.1f} s, a stream of {len(lines)} events was {how}"
+    )
+    assert "data: [DONE]" not in lines, "it was over before the stop"
     state = inspect("lab")["State"]
     assert (state["ExitCode"], state["OOMKilled"]) == (0, False)
 
@@ -203,7 +200,7 @@ def test_it_needs_no_network(up: str) -> None:
     code = (
         "from backend.lab import Lab; from backend.settings import Settings;"
         "from backend.types import SamplingParams;"
-        "print(len(Lab(Settings()).generate('Tell me a story.', SamplingParams())[0].steps))"
+        f"[said] = Lab(Settings()).generate({STORY!r}, SamplingParams()); print(len(said.steps))"
     )
     said = run(
         *("docker", "run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp"),
@@ -237,7 +234,7 @@ def test_a_space_starts_as_spaces_start_it(up: str, tmp_path: Path) -> None:
                 return False
 
         until(ready)
-        answer = httpx.post(f"{site}/v1/completions", json={**LONG, "stream": False}, timeout=60)
+        answer = httpx.post(f"{site}/v1/completions", json=ASKED, timeout=60)
         assert answer.json()["choices"][0]["text"]
         assert "LAB_NO_AUTH=1" in run("docker", "logs", name)
         run("docker", "stop", "--time", "15", name)
