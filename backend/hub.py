@@ -115,16 +115,14 @@ def download(model: HubModel, watch: Watch = Unwatched()) -> Path:
     from huggingface_hub import snapshot_download
 
     large = [file for file in model.files if file.sha256]
-    there = sum(_there(model, file) for file in large)
-    small = sum(file.bytes for file in model.files if not file.sha256)
     with told(model.id):
-        check_disk(model, model.bytes - there)
+        check_disk(model, missing_bytes(model))
         snapshot_download(
             model.id,
             revision=model.commit,
             allow_patterns=[file.name for file in model.files if not file.sha256],
         )
-        there += small
+        there = model.bytes - missing_bytes(model)
         watch.at(there)
         for file in large:
             before = there - _there(model, file)
@@ -148,7 +146,7 @@ def missing_bytes(model: HubModel) -> int:
     """Return what a download would still fetch; parts of files count as there."""
     if folder(model.id):
         return 0
-    return model.bytes - sum(_there(model, file) for file in model.files if file.sha256)
+    return model.bytes - sum(_there(model, file) for file in model.files)
 
 
 def check_disk(model: HubModel, n_bytes: int) -> None:
@@ -184,8 +182,11 @@ def _part(model: HubModel, file: HubFile) -> Path:
 
 
 def _there(model: HubModel, file: HubFile) -> int:
-    """Return how many of a large file's bytes are in the cache, as a whole or as a part."""
-    for path in (_blob(model, file), _part(model, file)):
+    """Return how many of a file's bytes are in the cache, as a whole or as a part."""
+    paths = [_repo(model.id) / "snapshots" / model.commit / file.name]
+    if file.sha256:
+        paths = [_blob(model, file), _part(model, file)]
+    for path in paths:
         if path.exists():
             return min(path.stat().st_size, file.bytes)
     return 0
