@@ -150,6 +150,13 @@ class Classroom:
             for forgotten in [name] if name else list(self._votes):
                 self._votes.pop(forgotten, None)
 
+    def reset(self) -> None:
+        """Open all tabs, suggest nothing, forget all votes."""
+        with self._lock:
+            self._closed.clear()
+            self._votes.clear()
+            self._link = None
+
     def _known(self, tab: str) -> None:
         if tab not in self._fields:
             allowed = ", ".join(self._fields)

@@ -9,6 +9,7 @@ never stood in line.
 import shutil
 import time
 from collections import Counter as Tally
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -36,6 +37,7 @@ OPERATIONS = (
 CANCELLED = ("waiting", "running")  # the reasons of `cancellations_total`: left before, after
 TOOLS = ("search", "calculator", "clock", "convert")
 PEOPLE_WINDOW_S = 300.0
+RECENT = 50
 
 
 def label(model: str) -> str:
@@ -61,6 +63,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._last_seen_s: dict[str, float] = {}
         self._pruned_s = 0.0
+        self.first_tokens_s: deque[float] = deque(maxlen=RECENT)  # of the requests ended last
 
         def counter(name: str, says: str, labels: tuple[str, ...]) -> Counter:
             return Counter(f"llmlab_{name}", says, labels, registry=self.registry)
@@ -116,6 +119,7 @@ class Metrics:
         self._queue_wait.labels(operation, model).observe(stats.queue_wait_s)
         if stats.ttft_s is not None:
             self._ttft.labels(operation, model).observe(stats.ttft_s)
+            self.first_tokens_s.append(stats.ttft_s)
         gaps = self._gaps.labels(model)
         for gap_s in stats.gaps_s:
             gaps.observe(gap_s)
@@ -166,6 +170,10 @@ class Metrics:
             if seen_s < since_s:
                 self._last_seen_s.pop(person, None)
         return len(self._last_seen_s)
+
+    def forget_people(self) -> None:
+        """Begin to count people anew."""
+        self._last_seen_s.clear()
 
     def text(self) -> tuple[bytes, str]:
         """Return the exposition text and its content type."""

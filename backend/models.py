@@ -154,20 +154,22 @@ def load(
     except LabError:
         raise
     except (OSError, ValueError, ImportError, RuntimeError, MemoryError) as error:
-        if not is_oom(error):
-            log.exception("loading %s at %s failed", name, spec.name)
-            raise LabError(
+        log.exception("loading %s at %s failed", name, spec.name)
+        model, full, said = None, is_oom(error), [*str(error).splitlines(), ""][0][:200]
+    if model is None:  # outside the handler, whose frames hold what was loaded
+        release()
+        raise (
+            load_oom(name, spec.name, device)
+            if full
+            else LabError(
                 "load_failed",
-                f"{name} could not be loaded at {spec.name}: {str(error).splitlines()[0]:.200}",
+                f"{name} could not be loaded at {spec.name}: {said}",
                 "Check the name and the network, or choose another precision",
                 model=name,
                 precision=spec.name,
-                reason=str(error).splitlines()[0][:200],
-            ) from error
-        model = None
-    if model is None:  # outside the handler, whose frames hold what was loaded
-        release()
-        raise load_oom(name, spec.name, device)
+                reason=said,
+            )
+        )
     model.requires_grad_(False)
     load_peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
     weights_bytes, quant_state_bytes = measure(model)

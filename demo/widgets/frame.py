@@ -53,6 +53,7 @@ def status_json(lab: Lab) -> dict[str, object]:
     return {
         "state": stats.state,
         "detail": stats.detail,
+        "switching": stats.switching,
         "model": current.model if current else "",
         "precision": current.precision if current else "",
         "device": current.device.upper() if current else "",
