@@ -75,6 +75,9 @@ class Engine(Protocol):
     def stream(self, request: Request) -> Iterator[TokenStep]:
         """Yield the steps of a request; closing the iterator ends it. Raises LabError."""
 
+    def places(self, person: str) -> list[Place | None]:
+        """Return where a person's requests and jobs stand in line; None: it runs."""
+
     def ledger(self) -> Ledger:
         """Measure who holds what of this machine's memory now; may take milliseconds."""
 

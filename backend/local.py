@@ -15,7 +15,7 @@ from backend.catalog import POCKET
 from backend.engine import FILTERS, Capability, Pending, drain
 from backend.errors import LabError
 from backend.ledger import Ledger, Peaks, ledger
-from backend.queueing import Limits
+from backend.queueing import Limits, Place
 from backend.settings import Settings
 from backend.types import EngineStats, ModelInfo, Request, RequestStats, TokenStep
 
@@ -96,14 +96,10 @@ class LocalEngine:
         return self._scheduler
 
     def model(self, name: str = "") -> "LoadedModel":
-        """Return a resident model, empty for the current one; waits for the first load.
-
-        The pocket models are loaded when first named. Raises LabError.
-        """
+        """Return a resident model, empty: the current one; a pocket model is loaded. LabError."""
         self.start()
         self._started.wait()
-        if not name:
-            name = self._current
+        name = name or self._current
         if loaded := self._get(name):
             return loaded
         if self._error is not None and name == self._settings.model:
@@ -189,6 +185,11 @@ class LocalEngine:
                 )
             if self._residents:
                 self._residents.drop(name)
+
+    def places(self, person: str) -> list[Place | None]:
+        """Return where a person's requests and jobs stand in line; None: it runs."""
+        lines = (s.line, s.job_line) if (s := self._scheduler) else ()
+        return [place for line in lines for place in line.places(person)]
 
     def ledger(self) -> Ledger:
         """Measure who holds what now."""

@@ -272,7 +272,7 @@ def _memory(ledger: Ledger) -> Iterable[Metric]:
         devices[d.device, "used"], devices[d.device, "total"] = d.used_bytes, d.total_bytes
     yield gauge("device_memory_bytes", "Memory of a device", ("device", "kind"), devices)
     used, free = cache_disk()
-    disk = {("used",): used, ("free",): free}
+    disk: dict[tuple[str, ...], float] = {("used",): used, ("free",): free}
     yield gauge("cache_disk_bytes", "Disk of the model cache", ("kind",), disk)
 
 

@@ -14,7 +14,7 @@ from backend.channel import Channel
 from backend.engine import FILTERS, Capability, Pending, drain
 from backend.errors import LabError
 from backend.ledger import Ledger, Peaks, ledger
-from backend.queueing import Limits
+from backend.queueing import Limits, Place
 from backend.remote_faults import cannot, wrong_model
 from backend.remote_loop import RemoteLoop, RemoteTicket
 from backend.remote_stream import Reading
@@ -129,6 +129,10 @@ class RemoteEngine:
         """Yield the steps of a request; closing the iterator ends it on the server."""
         pending = self.pending(request, update_s=0.0)
         yield from drain(pending.channel, lambda: pending.submit(False))
+
+    def places(self, person: str) -> list[Place | None]:
+        """Return where a person's requests stand in our line; None: it runs."""
+        return self._loop.line.places(person)
 
     def ledger(self) -> Ledger:
         """Measure this process; the models are elsewhere."""
