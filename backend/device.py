@@ -59,7 +59,7 @@ def cuda_fault() -> LabError | None:
     return LabError(
         "cuda_driver",
         f"there is an NVIDIA card, but CUDA {torch.version.cuda} cannot use it: {reason}",
-        "Update the driver, or install a torch built for an older CUDA",
+        "Update the driver, install a torch built for an older CUDA, or give a container the card",
         reason=reason,
         value=torch.version.cuda,
     )

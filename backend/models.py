@@ -101,14 +101,15 @@ def placed(precision_name: str, settings: Settings) -> tuple[torch.device, Preci
 
     Raises LabError.
     """
-    wanted = settings.device
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise cuda_fault() or LabError(
+    wrong = cuda_fault() if settings.device != "cpu" else None
+    there = settings.device != "cpu" and not wrong and torch.cuda.is_available()
+    if settings.device == "cuda" and not there:
+        raise wrong or LabError(
             "device_missing",
             "LAB_DEVICE=cuda, but torch sees no CUDA device",
             "Set LAB_DEVICE=auto, or check the driver",
         )
-    device = torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+    device = torch.device("cuda" if there else "cpu")
     bf16 = torch.cuda.is_bf16_supported() if device.type == "cuda" else None
     return device, precision(precision_name, cuda_bf16=bf16)
 

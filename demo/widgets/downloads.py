@@ -54,7 +54,8 @@ def told(here: Room | None, words: Words) -> str:
     """Say what models may take here, and why a card that is there is not used."""
     if here is None:
         return f"<p>{escape(words('hub.room_unknown'))}</p>"
-    said = words("hub.room", device=here.name, n=max(len(here.cards), 1), size=size(here.bytes))
+    name = f"{len(here.cards)} × {here.name}" if len(here.cards) > 1 else here.name
+    said = words("hub.room", device=name, size=size(here.bytes))
     fault = f'<p class="say bad">{escape(words.error(here.fault))}</p>' if here.fault else ""
     return f"<p>{escape(said)}</p>{fault}"
 
@@ -149,24 +150,25 @@ def buttons(state: DownloadState, key: str, words: Words) -> str:
         return "".join(loads) + away
     if state.phase == "found":
         return button("hub-start", words("hub.start")) + away
-    return button("hub-start", words("hub.go_on")) + away
+    again = words("hub.go_on" if state.found else "hub.again")
+    return button("hub-start", again) + away
 
 
 def catalogue(entries: list[CatalogEntry], here: Room | None, words: Words) -> str:
     """The known models: size, licence, template, what they take, and which are in the cache."""
-    columns = ("model", "kind", "parameters", "licence")
-    heads = "".join(f'<th scope="col">{escape(words(f"hub.col_{c}"))}</th>' for c in columns)
-    heads += "".join(f'<th scope="col">{name}</th>' for name in PRECISIONS)
+    names = [words(f"hub.col_{column}") for column in ("model", "kind", "parameters")]
+    names += [*PRECISIONS, words("hub.col_licence")]
+    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
     rows = f"<tr>{heads}</tr>"
     for entry in entries:
         kind = "base" if entry.kind == "base" else "system" if entry.has_system_role else "plain"
         licence = f"{entry.licence} · {words('hub.gated')}" if entry.gated else entry.licence
         whole = f" · {words('hub.cached')}" if hub.folder(entry.id) else ""
-        facts = (words(f"hub.kind_{kind}"), f"{entry.parameters / 1e9:.2f} B", licence)
+        facts = (words(f"hub.kind_{kind}"), f"{entry.parameters / 1e9:.2f} B")
         cells = "".join(f'<td class="text">{escape(fact)}</td>' for fact in facts)
         rows += (
             f'<tr><th scope="row">{escape(entry.id)}{escape(whole)}</th>{cells}'
-            f"{cells_of(entry.id, here, words)}</tr>"
+            f'{cells_of(entry.id, here, words)}<td class="text">{escape(licence)}</td></tr>'
         )
     note = words("hub.note", context=CONTEXT)
     return table(words("hub.known"), rows) + f'<p class="src">{escape(note)}</p>'
