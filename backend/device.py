@@ -132,16 +132,6 @@ def spread(config: Mapping[str, object], precision: str) -> bool:
 
 def memory_for(config: Mapping[str, object], precision: str, device: str) -> DeviceMemory:
     """Measure the device that a model goes on: all cards together where one is too small."""
-    import torch
-
     if not device.startswith("cuda") or not spread(config, precision):
         return device_memory.look(device)
-    cards = [device_memory.look(f"cuda:{n}") for n in range(torch.cuda.device_count())]
-    return DeviceMemory(
-        device=device,
-        total_bytes=sum(card.total_bytes for card in cards),
-        used_bytes=sum(card.used_bytes for card in cards),
-        ours_bytes=sum(card.ours_bytes for card in cards),
-        allocated_bytes=sum(card.allocated_bytes for card in cards),
-        reserved_bytes=sum(card.reserved_bytes for card in cards),
-    )
+    return device_memory.together("cuda")

@@ -57,6 +57,24 @@ def look(device: str) -> DeviceMemory:
     )
 
 
+def together(device: str) -> DeviceMemory:
+    """Measure a device; "cuda", without a number, is all cards that torch sees."""
+    if device != "cuda":
+        return look(device)
+    import torch
+
+    cards = [look(f"cuda:{n}") for n in range(torch.cuda.device_count())]
+    return DeviceMemory(
+        device=device,
+        total_bytes=sum(card.total_bytes for card in cards),
+        used_bytes=sum(card.used_bytes for card in cards),
+        ours_bytes=sum(card.ours_bytes for card in cards),
+        allocated_bytes=sum(card.allocated_bytes for card in cards),
+        allocated_peak_bytes=sum(card.allocated_peak_bytes for card in cards),
+        reserved_bytes=sum(card.reserved_bytes for card in cards),
+    )
+
+
 def host_memory() -> tuple[int, int]:
     """Return this process's resident bytes and the machine's memory."""
     page = os.sysconf("SC_PAGE_SIZE")

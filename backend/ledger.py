@@ -106,7 +106,7 @@ def ledger(residents: Sequence[Resident], peaks: Peaks, libraries_bytes: int) ->
     `libraries_bytes`: the process's resident memory before the first load.
     """
     names = dict.fromkeys(("cpu", *(resident.device for resident in residents)))
-    devices = tuple(device_memory.look(name) for name in names)
+    devices = tuple(device_memory.together(name) for name in names)
     holdings: list[Holding] = []
     residuals: list[Residual] = []
     for device in devices:

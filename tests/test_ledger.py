@@ -204,6 +204,22 @@ def test_somebody_elses_process_is_seen() -> None:
     assert card.room_bytes == 20  # ten are free, ten reserved and empty
 
 
+def test_several_cards_are_one_device_to_a_model_on_all_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def look(device: str) -> DeviceMemory:
+        n = int(device.removeprefix("cuda:"))
+        return DeviceMemory(device=device, total_bytes=100, used_bytes=40 + n, ours_bytes=30)
+
+    monkeypatch.setattr(device_memory, "look", look)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    both = device_memory.together("cuda")
+    assert (both.device, both.total_bytes, both.used_bytes, both.others_bytes) == (
+        "cuda", 200, 81, 21,
+    )  # fmt: skip
+    assert device_memory.together("cuda:1").used_bytes == 41
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "int8", "nf4", "nf4-dq"])
 def test_a_family_that_is_not_counted_is_counted_by_its_parameters(precision: str) -> None:
     spec = PRECISIONS[precision]
