@@ -104,7 +104,7 @@ def look(model_id: str) -> HubModel:
 
 
 def _is_weights(name: str) -> bool:
-    return name.startswith("model") and name.endswith(".safetensors")
+    return name.endswith(".safetensors") and not name.startswith("consolidated")  # Mistral's own
 
 
 def download(model: HubModel, watch: Watch = Unwatched()) -> Path:

@@ -43,7 +43,7 @@ class Hub:
 
     repos: dict[str, Repo] = field(default_factory=dict)
     faults: dict[str, tuple[Fault, int]] = field(default_factory=dict)
-    down: bool = False
+    down: int = 0  # the status of all answers, where it is not 0
     asked: list[tuple[str, str, str]] = field(default_factory=list)  # method, path, range
     sent: dict[str, int] = field(default_factory=dict)
     over: threading.Event = field(default_factory=threading.Event)
@@ -53,7 +53,7 @@ class Hub:
         path = request.url.path.lstrip("/")
         self.asked.append((request.method, path, request.headers.get("range", "")))
         if self.down:
-            return Response(status_code=503)
+            return Response(status_code=self.down)
         api = path.startswith("api/models/")
         parts = path.removeprefix("api/models/").split("/")
         name, rest = "/".join(parts[:2]), parts[2:]
@@ -107,7 +107,7 @@ class Hub:
     async def body(self, name: str, data: bytes, fault: Fault | None) -> AsyncIterator[bytes]:
         """Yield the bytes, as far as the fault lets them come."""
         for at in range(0, len(data), PIECE):
-            if fault in ("cut", "stall") and at >= len(data) // 2:
+            if at >= {"cut": len(data) // 2, "stall": 7 * len(data) // 8}.get(fault or "", at + 1):
                 while fault == "stall" and not self.over.is_set():
                     await asyncio.sleep(0.01)
                 return

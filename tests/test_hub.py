@@ -1,9 +1,12 @@
 """Models from a hub: huggingface_hub's real client against a server that these tests start."""
 
+import errno
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -88,9 +91,7 @@ class Recorder:
 
 def test_a_look_reads_no_weights(served: Hub, files: dict[str, bytes]) -> None:
     found = hub.look(POCKET)
-    assert found.bytes == sum(len(data) for name, data in files.items() if "." in name) - (
-        sum(len(data) for name, data in files.items() if name.endswith(".md"))
-    )
+    assert found.bytes == sum(len(data) for name, data in files.items() if name[-3:] != ".md")
     assert found.config["hidden_size"] == 192
     assert not any(path.endswith(".safetensors") for _, path, _ in served.asked)
     assert hub.folder(POCKET) is None
@@ -209,8 +210,8 @@ def test_no_network(served: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         utils.close_session()
         assert hub.get(POCKET) == folder
         assert code(lambda: hub.get("lab/other")) == "hub_offline"
-    served.down = True
-    assert code(lambda: hub.look(POCKET)) == "hub_server"
+    for served.down, expected in ((503, "hub_server"), (429, "hub_busy")):
+        assert code(lambda: hub.look(POCKET)) == expected
     turn_to("http://127.0.0.1:9", tmp_path / "cache", monkeypatch)
     assert hub.get(POCKET) == folder
     assert code(lambda: hub.get("lab/other")) == "hub_unreachable"
@@ -226,13 +227,13 @@ def test_a_full_disk_is_seen_before_and_during(
         assert code(lambda: hub.download(found)) == "disk_full"
     assert not any(path.endswith(".safetensors") for _, path, _ in served.asked)
 
-    class Full(Recorder):
+    class Refused(Recorder):
         def at(self, n_bytes: int, *, elsewhere: bool = False) -> None:
-            super().at(n_bytes)
             if n_bytes > 3_000_000:
-                raise OSError(28, "No space left on device")
+                raise OSError(self.stop_at, os.strerror(int(self.stop_at)))
 
-    assert code(lambda: hub.download(found, Full())) == "disk_filled"
+    for why, expected in ((errno.ENOSPC, "disk_filled"), (errno.EROFS, "cache_denied")):
+        assert code(lambda: hub.download(found, Refused(why))) == expected  # noqa: B023
     assert hub.missing_bytes(found) < found.bytes
     assert hub.download(found)
 
@@ -252,10 +253,8 @@ def test_two_threads_fetch_each_file_once(served: Hub, files: dict[str, bytes]) 
     assert (state.phase, state.error) == ("done", None)
 
 
-@pytest.mark.slow
-def test_two_processes_share_one_cache(served: Hub, files: dict[str, bytes]) -> None:
-    for name in large(files):
-        served.faults[name] = ("slow", 1)
+def apart() -> subprocess.Popen[str]:
+    """Get the model in a process of its own, which the environment points to the same hub."""
     env = {
         **os.environ,
         "HF_ENDPOINT": constants.ENDPOINT,
@@ -265,13 +264,36 @@ def test_two_processes_share_one_cache(served: Hub, files: dict[str, bytes]) -> 
     script = (
         f"import sys; from backend import hub; print(hub.get({POCKET!r}), 'torch' in sys.modules)"
     )
-    both = [
-        subprocess.Popen([sys.executable, "-c", script], env=env, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
+    return subprocess.Popen(
+        [sys.executable, "-c", script], env=env, stdout=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.slow
+def test_two_processes_share_one_cache(served: Hub, files: dict[str, bytes]) -> None:
+    for name in large(files):
+        served.faults[name] = ("slow", 1)
+    both = [apart() for _ in range(2)]
     said = [process.communicate(timeout=60)[0].strip() for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert said[0] == said[1] == f"{hub.folder(POCKET)} False"
     assert {name: served.sent[name] for name in large(files)} == {
         name: len(files[name]) for name in large(files)
     }
+
+
+@pytest.mark.slow
+def test_what_a_killed_process_had_is_gone_on_from(served: Hub, files: dict[str, bytes]) -> None:
+    first = next(file for file in hub.look(POCKET).files if file.sha256)
+    served.faults[first.name] = ("stall", 1)
+    process = apart()
+    part = hub._part(hub.look(POCKET), first)
+    while not part.exists() or part.stat().st_size < 2**20:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    served.asked.clear()
+    assert (hub.get(POCKET) / first.name).read_bytes() == files[first.name]
+    [span] = [span for verb, path, span in served.asked if verb == "GET" and first.name in path]
+    assert int(span[6:-1]) >= 2**20
