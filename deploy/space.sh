@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 mkdir -p "$1"
-git archive HEAD Dockerfile .dockerignore pyproject.toml constraints.txt backend benchmarks demo deploy pocket \
+git -c tar.umask=022 archive HEAD Dockerfile .dockerignore pyproject.toml constraints.txt backend benchmarks demo deploy pocket \
   | tar -x -C "$1"
 cp deploy/space/README.md "$1/README.md"
 # a Space is public: who opens it needs no password
