@@ -106,8 +106,9 @@ class Hub:
 
     async def body(self, name: str, data: bytes, fault: Fault | None) -> AsyncIterator[bytes]:
         """Yield the bytes, as far as the fault lets them come."""
+        end = {"cut": len(data) // 2, "stall": min(7 * len(data) // 8, len(data) - PIECE)}
         for at in range(0, len(data), PIECE):
-            if at >= {"cut": len(data) // 2, "stall": 7 * len(data) // 8}.get(fault or "", at + 1):
+            if fault in end and at >= end[fault]:
                 while fault == "stall" and not self.over.is_set():
                     await asyncio.sleep(0.01)
                 return

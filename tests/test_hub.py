@@ -154,7 +154,7 @@ def test_a_broken_file_is_thrown_away(served: Hub, files: dict[str, bytes], faul
 def test_a_stall_is_said_and_what_came_is_kept(
     served: Hub, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.1)
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.05)
     name = large(files)[0]
     served.faults[name] = ("stall", 100)
     assert code(lambda: hub.get(POCKET)) == "hub_stalled"
