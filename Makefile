@@ -83,6 +83,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.claims
 	$(BIN)/python -m benchmarks.http
+	$(BIN)/python -m benchmarks.scrape
 	$(BIN)/python -m benchmarks.soak
 
 pocket: $(STAMP)

@@ -93,7 +93,7 @@ def add_live_route(app: FastAPI, lab: Lab, identity: Identity) -> None:
     live = Live(lab)
 
     @app.get("/monitor/{lang}")
-    def monitor(lang: str, request: Request) -> Response:
+    async def monitor(lang: str, request: Request) -> Response:
         """The machine, its memory, its steps, and the asker's own requests."""
         if lang not in LANGS:
             return Response(status_code=404)
