@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from html import escape
 
 from backend import hub
@@ -120,16 +121,24 @@ def fitting(found: hub.HubModel, here: Room | None, words: Words) -> str:
 def cells_of(model: str | Mapping[str, object], here: Room | None, words: Words) -> str:
     """Return a table's cells, one per precision; none where the layers are not counted."""
     try:
-        peaks = {name: estimate(model, name, context=CONTEXT).peak_bytes for name in PRECISIONS}
+        peaks = known_peaks(model) if isinstance(model, str) else peaks_of(model)
     except LabError:
         return ""
     cells = ""
-    for peak in peaks.values():
+    for peak in peaks:
         fits = None if here is None else peak <= here.bytes
         mark = "" if fits is None else words("hub.fits" if fits else "hub.fits_not")
         css = ' class="odd"' if fits is False else ""
         cells += f"<td{css}>{size(peak)} {escape(mark)}</td>"
     return cells
+
+
+def peaks_of(model: str | Mapping[str, object]) -> list[int]:
+    """Return the most bytes that a model takes at each precision. Raises LabError."""
+    return [estimate(model, name, context=CONTEXT).peak_bytes for name in PRECISIONS]
+
+
+known_peaks = cache(peaks_of)  # of the catalogue, which is drawn every two seconds
 
 
 def buttons(state: DownloadState, key: str, words: Words) -> str:
