@@ -18,11 +18,12 @@ $(STAMP): pyproject.toml constraints.txt
 run: $(STAMP)
 	$(BIN)/python -m demo
 
-# Chromium and Prometheus for the tests that drive them: as root on Debian what is missing is
+# Chromium, nginx and Prometheus for the tests that drive them: as root on Debian what is missing is
 # installed (and no service begun), elsewhere those tests are skipped
 browser:
 	@missing=; \
 	[ -n "$$LAB_CHROMIUM" ] || [ -x /usr/bin/chromium ] || missing="chromium fonts-noto-cjk"; \
+	[ -x /usr/sbin/nginx ] || missing="$$missing nginx-light"; \
 	command -v prometheus >/dev/null || missing="$$missing prometheus prometheus-node-exporter-"; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \

@@ -151,6 +151,11 @@ class Settings:
         return self.host in LOOPBACK and not self.share
 
     @property
+    def open_to_all(self) -> bool:
+        """Served to other machines without a password."""
+        return self.no_auth and self.auth_file is None and not self.on_loopback
+
+    @property
     def engine_host(self) -> str:
         """The remote server's host and port, without any password; empty where there is none."""
         parts = urlsplit(self.engine_url)

@@ -50,7 +50,7 @@ def main() -> int:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     port = listener.getsockname()[1]
     print(f"LLM Tutorial Lab: http://{host}:{port}/", flush=True)
-    if settings.no_auth and not settings.on_loopback:
+    if settings.open_to_all:
         print("LAB_NO_AUTH=1: whoever reaches this address can use the lab", flush=True)
     if settings.share:
         threading.Thread(target=share, args=(port,), daemon=True).start()

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -43,6 +44,14 @@ def test_a_shared_lab_needs_a_password_or_the_word_that_it_needs_none() -> None:
 
 def test_a_shared_lab_is_not_its_readers_own() -> None:
     assert not Settings(share=True).on_loopback
+
+
+def test_a_password_is_one_whatever_else_is_set(tmp_path: Path) -> None:
+    logins = tmp_path / "logins"
+    logins.write_text("ann:secret\n")
+    assert Settings(host="0.0.0.0", no_auth=True).open_to_all
+    assert not Settings(host="0.0.0.0", no_auth=True, auth_file=logins).open_to_all
+    assert not Settings(no_auth=True).open_to_all
 
 
 def test_a_link_that_cannot_be_had_is_said(

@@ -26,8 +26,8 @@ def header(lab: Lab, words: Words) -> None:
         "en": '<a href="/?lang=ja" data-lang="ja" lang="ja">日本語</a>',
     }[words.lang]
     langs = here + there if words.lang == "ja" else there + here
-    opened = lab.settings.no_auth and not lab.settings.on_loopback
-    note = f'<span class="open-note">{escape(words("app.no_auth"))}</span>' if opened else ""
+    opened = f'<span class="open-note">{escape(words("app.no_auth"))}</span>'
+    note = opened if lab.settings.open_to_all else ""
     gr.HTML(
         f'<header class="frame" data-frame {data}><h1>{escape(words("app.title"))}</h1>{note}'
         '<div class="model"><span data-model></span>'
