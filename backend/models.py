@@ -151,12 +151,22 @@ def load(
             model = AutoModelForCausalLM.from_pretrained(source, local_files_only=True, **options)
         if "device_map" not in options:
             model = model.to(device)  # type: ignore[arg-type]  # its stub wants the model twice
-        model.eval()
+        load_peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
+        model.eval().requires_grad_(False)
+        parameters = model.num_parameters()
+        threads = settings.threads or (1 if parameters < SMALL else TORCH_THREADS)
+        use_threads(threads)
+        if (lean := None if several else LeanLlama.of(model)) and not agrees(lean, model):
+            log.warning("the lean forward does not agree with %s: its own is used", name)
+            lean = None
+        # rows of a model on several cards run by its own cache, which follows its layers
+        batches = lean is not None or (not several and honours_masks(model))
     except LabError:
         raise
     except (OSError, ValueError, ImportError, RuntimeError, MemoryError) as error:
-        log.exception("loading %s at %s failed", name, spec.name)
-        model, full, said = None, is_oom(error), [*str(error).splitlines(), ""][0][:200]
+        model, lean = None, None
+        full, said = is_oom(error), [*str(error).splitlines(), ""][0][:200]
+        log.error("loading %s at %s failed: %s", name, spec.name, said, exc_info=not full)
     if model is None:  # outside the handler, whose frames hold what was loaded
         release()
         raise (
@@ -171,17 +181,10 @@ def load(
                 reason=said,
             )
         )
-    model.requires_grad_(False)
-    load_peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
     weights_bytes, quant_state_bytes = measure(model)
     ends = model.generation_config.eos_token_id
     end_ids = frozenset([ends] if isinstance(ends, int) else ends or [])
-    vocab_size, parameters = int(text_config.vocab_size), model.num_parameters()
-    threads = settings.threads or (1 if parameters < SMALL else TORCH_THREADS)
-    use_threads(threads)
-    if (lean := None if several else LeanLlama.of(model)) and not agrees(lean, model):
-        log.warning("the lean forward does not agree with %s: its own is used", name)
-        lean = None
+    vocab_size = int(text_config.vocab_size)
     info = ModelInfo(
         model=name,
         precision=spec.name,
@@ -206,8 +209,7 @@ def load(
         device=device,
         threads=threads,
         lean=lean,
-        # rows of a model on several cards run by its own cache, which follows its layers
-        batches=lean is not None or (not several and honours_masks(model)),
+        batches=batches,
     )
 
 

@@ -1,5 +1,6 @@
 """What the teacher does to the engine of a whole class: loads, unloads, limits, the next class."""
 
+import logging
 import threading
 
 from starlette.datastructures import FormData
@@ -10,6 +11,8 @@ from backend.lab import Lab
 from backend.limits import RANGES, change
 from backend.precision import precision as named
 from demo.widgets.teacher_models import LoadState
+
+log = logging.getLogger(__name__)
 
 
 class Switch:
@@ -44,12 +47,11 @@ class Switch:
         except LabError as refused:
             error = refused
         except Exception as failure:
+            log.exception("loading %s failed", model)
+            reason = str(failure)[:200] or type(failure).__name__
+            message = f"{model} could not be loaded: {reason}"
             error = LabError(
-                "load_failed",
-                f"{model} could not be loaded: {failure}",
-                model=model,
-                precision=precision,
-                reason=str(failure)[:200],
+                "load_failed", message, model=model, precision=precision, reason=reason
             )
         self.state = LoadState(model=model, precision=precision, info=info, error=error)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 import torch
 
-from backend import kv_cache, row_faults
+from backend import kv_cache, models, row_faults
 from backend.errors import LabError
 from backend.forward import Forward, Part
 from backend.lab import Lab
@@ -161,3 +161,21 @@ def test_only_what_ran_out_is_called_so() -> None:
     assert row_faults.is_oom(RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"))
     assert not row_faults.is_oom(RuntimeError("CUDA error: device-side assert triggered"))
     assert not row_faults.is_oom(LabError("not_a_number", "CUDA out of memory"))
+
+
+def test_a_load_that_runs_out_leaves_nothing(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[weakref.ref] = []
+
+    def full(model: torch.nn.Module) -> None:
+        held.append(weakref.ref(model))
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    before = lab.status()
+    with monkeypatch.context() as patched:
+        patched.setattr(models.LeanLlama, "of", full)
+        with pytest.raises(LabError) as raised:
+            lab.load_model("pocket-dpo", "fp32")
+    assert raised.value.code == "load_oom"
+    assert held[0]() is None
+    assert lab.status().oom_total == before.oom_total + 1
+    assert lab.status().current == before.current
