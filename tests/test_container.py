@@ -205,6 +205,28 @@ def test_what_is_published_needs_a_password(up: str) -> None:
         assert f"{variable} serves other machines" in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder to another user")
+def test_a_folder_of_the_host_is_written_as_its_owner(up: str, tmp_path: Path) -> None:
+    (tmp_path / "kept").touch()
+    os.chown(tmp_path, 1234, 1234)
+
+    def service(*command: str, **env: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            ["docker", "compose", "run", "--rm", "-T", "--no-deps", *command],
+            cwd=ROOT, env={**os.environ, "LAB_CACHE": str(tmp_path), **env},
+            capture_output=True, text=True,
+        )  # fmt: skip
+
+    refused = service("prepare")
+    assert refused.returncode == 2
+    assert "LAB_UID=1234" in refused.stderr
+    owner = {"LAB_UID": "1234", "LAB_GID": "1234"}
+    assert service("prepare", **owner).returncode == 0
+    written = service("lab", "python", "-c", "open('/cache/hub/new', 'w')", **owner)
+    assert written.returncode == 0, written.stderr
+    assert (tmp_path / "hub" / "new").stat().st_uid == 1234
+
+
 def test_it_needs_no_network(up: str) -> None:
     code = (
         "from backend.lab import Lab; from backend.settings import Settings;"
