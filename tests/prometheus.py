@@ -18,7 +18,7 @@ import yaml
 
 MONITORING = Path(__file__).resolve().parent.parent / "monitoring"
 THRESHOLD = re.compile(r"\s(?:==|[<>]=?)\s[\d.e]+")
-RATE_INTERVAL = "20s"  # what Grafana puts in for $__rate_interval, at a scrape a second
+RATE_INTERVAL = "1m"  # what Grafana puts in for $__rate_interval, at a scrape a second
 
 
 def needs(program: str) -> str:
