@@ -153,6 +153,7 @@ def load(
             model = model.to(device)  # type: ignore[arg-type]  # its stub wants the model twice
         load_peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
         model.eval().requires_grad_(False)
+        weights_bytes, quant_state_bytes = measure(model)  # its first forward moves int8's scales
         parameters = model.num_parameters()
         threads = settings.threads or (1 if parameters < SMALL else TORCH_THREADS)
         use_threads(threads)
@@ -181,7 +182,6 @@ def load(
                 reason=said,
             )
         )
-    weights_bytes, quant_state_bytes = measure(model)
     ends = model.generation_config.eos_token_id
     end_ids = frozenset([ends] if isinstance(ends, int) else ends or [])
     vocab_size = int(text_config.vocab_size)

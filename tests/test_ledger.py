@@ -220,6 +220,14 @@ def test_several_cards_are_one_device_to_a_model_on_all_of_them(
     assert device_memory.together("cuda:1").used_bytes == 41
 
 
+@pytest.mark.parametrize("precision", ["int8", "nf4-dq"])
+def test_scales_are_counted_before_a_forward_moves_them(own: Lab, precision: str) -> None:
+    own.load_model("pocket-dpo", precision)
+    [resident] = [r for r in own.ledger().residents if r.model == "pocket-dpo"]
+    assert resident.quant_state_bytes > 0
+    assert resident.residual_bytes == 0
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "int8", "nf4", "nf4-dq"])
 def test_a_family_that_is_not_counted_is_counted_by_its_parameters(precision: str) -> None:
     spec = PRECISIONS[precision]
