@@ -29,6 +29,7 @@ pytestmark = [
         os.environ.get("LAB_CONTAINER_TEST") != "1", reason="needs an engine: make container-test"
     ),
 ]
+FETCH = "import urllib.request as r; print(r.urlopen({!r}).read().decode())"
 PROJECT = "lab-container-test"
 SERIES = (
     *("llmlab_requests_total", "llmlab_tokens_total", "llmlab_time_to_first_token_seconds_count"),
@@ -107,8 +108,7 @@ def inside(code: str, service: str = "lab") -> str:
 def ask(expression: str) -> list[dict[str, Any]]:
     """Ask Prometheus, from the lab's container: it has no port of its own."""
     url = f"http://prometheus:9090/api/v1/query?{httpx.QueryParams(query=expression)}"
-    said = inside(f"import urllib.request as r; print(r.urlopen({url!r}).read().decode())")
-    return list(json.loads(said)["data"]["result"])
+    return list(json.loads(inside(FETCH.format(url)))["data"]["result"])
 
 
 def test_all_are_healthy_and_only_the_lab_is_reached(up: str) -> None:
@@ -159,6 +159,8 @@ def test_the_figures_arrive_in_prometheus(up: str) -> None:
         until(lambda name=name: ask(f"sum({name}) > 0"))
     [target] = ask('up{job="lab"}')
     assert target["value"][1] == "1"
+    rules = json.loads(inside(FETCH.format("http://prometheus:9090/api/v1/rules")))
+    assert [rule["name"] for group in rules["data"]["groups"] for rule in group["rules"]]
 
 
 def test_what_was_kept_is_there_after_down_and_up(up: str) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from gradio_client import Client
 from playwright.sync_api import Browser, expect
 
 from backend.lab import Lab
@@ -98,6 +99,12 @@ def test_a_reader_is_led_to_the_page_of_their_language(client: httpx.Client, pro
     page = client.get(f"{proxy}/ja/")
     assert page.status_code == 200
     assert f'"root":"{proxy}/ja"' in page.text.replace('": "', '":"')
+
+
+def test_a_script_reaches_the_endpoints(proxy: str) -> None:
+    script = Client(f"{proxy}/ja/", ssl_verify=False, verbose=False)
+    pieces = script.predict("Tell me a story.", api_name="/tokenize")
+    assert "".join(piece["text"] for piece in pieces).strip().endswith("a story.")
 
 
 def test_probes_are_not_for_the_world(client: httpx.Client, proxy: str) -> None:
