@@ -80,6 +80,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.streams
 	$(BIN)/python -m benchmarks.joining
 	$(BIN)/python -m benchmarks.kv_memory
+	$(BIN)/python -m benchmarks.ledger
 	$(BIN)/python -m benchmarks.lean
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.claims
