@@ -6,15 +6,13 @@ are "other". Every request is counted once, by how it ended: in `ended`, or in `
 never stood in line.
 """
 
-import shutil
 import time
 from collections import Counter as Tally
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -25,6 +23,7 @@ from prometheus_client.registry import Collector
 
 from backend.catalog import MODELS
 from backend.errors import LabError
+from backend.hub_cache import cache_disk
 from backend.ledger import Ledger
 from backend.types import EngineStats, ModelInfo, Outcome, RequestStats, ToolOutcome
 
@@ -37,6 +36,7 @@ OPERATIONS = (
 CANCELLED = ("waiting", "running")  # the reasons of `cancellations_total`: left before, after
 TOOLS = ("search", "calculator", "clock", "convert")
 PEOPLE_WINDOW_S = 300.0
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 RECENT = 50
 
 
@@ -177,7 +177,27 @@ class Metrics:
 
     def text(self) -> tuple[bytes, str]:
         """Return the exposition text and its content type."""
-        return generate_latest(self.registry), CONTENT_TYPE_LATEST
+        return "".join(map(_exposition, self.registry.collect())).encode(), CONTENT_TYPE
+
+
+def _exposition(family: Metric) -> str:
+    """Write a family as `generate_latest` does, without the times of creation, in a third of its
+    time: while the text is written no token is."""
+    name = family.name + ("_total" if family.type == "counter" else "")
+    lines = "".join(
+        f"{_series(s.name, tuple(s.labels.items()))} {float(s.value)!r}\n"
+        for s in family.samples
+        if not s.name.endswith("_created")
+    )
+    return f"# HELP {name} {family.documentation}\n# TYPE {name} {family.type}\n{lines}"
+
+
+@lru_cache(maxsize=8192)
+def _series(name: str, labels: tuple[tuple[str, str], ...]) -> str:
+    """Return a sample's name with its labels: the same at every scrape."""
+    escaped = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
+    shown = ",".join(f'{key}="{value.translate(escaped)}"' for key, value in sorted(labels))
+    return f"{name}{{{shown}}}" if labels else name
 
 
 def left(operation: str) -> Outcome:
@@ -274,14 +294,3 @@ def _memory(ledger: Ledger) -> Iterable[Metric]:
     used, free = cache_disk()
     disk: dict[tuple[str, ...], float] = {("used",): used, ("free",): free}
     yield gauge("cache_disk_bytes", "Disk of the model cache", ("kind",), disk)
-
-
-def cache_disk() -> tuple[int, int]:
-    """Return the used and free bytes of the disk that holds the Hugging Face cache."""
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    folder = Path(HF_HUB_CACHE)
-    while not folder.exists():
-        folder = folder.parent
-    usage = shutil.disk_usage(folder)
-    return usage.used, usage.free
