@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: install run test test-quick lint typecheck docs bench pocket pocket-small browser ray-test
+.PHONY: install run test test-quick lint typecheck docs bench pocket pocket-small browser ray-test \
+  up down container-test space
 
 install: $(STAMP)
 
@@ -17,11 +18,16 @@ $(STAMP): pyproject.toml constraints.txt
 run: $(STAMP)
 	$(BIN)/python -m demo
 
-# Chromium for the browser tests: as root on Debian it is installed, elsewhere they are skipped
+# Chromium, nginx and Prometheus for the tests that drive them: as root on Debian what is missing is
+# installed (and no service begun), elsewhere those tests are skipped
 browser:
-	@if [ -z "$$LAB_CHROMIUM" ] && [ ! -x /usr/bin/chromium ] && [ "$$(id -u)" = 0 ] \
-	  && command -v apt-get >/dev/null; then \
-	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q chromium fonts-noto-cjk; \
+	@missing=; \
+	[ -n "$$LAB_CHROMIUM" ] || [ -x /usr/bin/chromium ] || missing="chromium fonts-noto-cjk"; \
+	[ -x /usr/sbin/nginx ] || missing="$$missing nginx-light"; \
+	command -v prometheus >/dev/null || missing="$$missing prometheus prometheus-node-exporter-"; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -q $$missing; \
 	fi
 
 test: $(STAMP) browser lint typecheck
@@ -44,6 +50,21 @@ ray-test: $(RAY_STAMP)
 	$(RAY)/python -m pytest -p no:cacheprovider -v --durations=0 tests/test_ray.py
 	$(RAY)/python -m benchmarks.replicas
 
+# GPU=1: the lab on the machine's GPUs; compose.yaml and .env.example say what can be set
+up:
+	deploy/up.sh $(if $(GPU),--gpu)
+
+down:
+	docker compose --profile '*' down --remove-orphans
+
+# builds, starts, uses and stops the whole; takes minutes, and as root on Debian installs an engine
+container-test: $(STAMP) browser
+	LAB_CONTAINER_TEST=1 $(BIN)/python -m pytest -v -s -x --durations=0 tests/test_container.py
+
+# the tree of a Hugging Face Docker Space: make space TO=folder
+space:
+	deploy/space.sh $(TO)
+
 docs: $(STAMP)
 	$(BIN)/python -m demo.docs
 
@@ -59,11 +80,13 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.streams
 	$(BIN)/python -m benchmarks.joining
 	$(BIN)/python -m benchmarks.kv_memory
+	$(BIN)/python -m benchmarks.ledger
 	$(BIN)/python -m benchmarks.lean
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.relay
 	$(BIN)/python -m benchmarks.claims
 	$(BIN)/python -m benchmarks.http
+	$(BIN)/python -m benchmarks.scrape
 	$(BIN)/python -m benchmarks.soak
 
 pocket: $(STAMP)

@@ -94,8 +94,8 @@ def router(
                 body = await read_body(request)
                 longest = lab.settings.max_new_tokens
                 call = await asyncio.to_thread(read_call, body, kind, longest=longest)
-            except LabError:
-                lab.metrics.rejected(f"openai_{kind}", "")
+            except LabError as error:
+                lab.metrics.unjoined(f"openai_{kind}", "", error)
                 raise
             reply = Reply(lab, call, person(request))
             updates = reply.updates()
@@ -128,9 +128,13 @@ class Reply:
     async def updates(self) -> AsyncGenerator[StreamUpdate, None]:
         """Yield what comes, at least every KEEP_ALIVE_S; closing it frees the rows. LabError."""
         preparing = asyncio.ensure_future(asyncio.to_thread(self._prepare))
-        while not (await asyncio.wait({preparing}, timeout=KEEP_ALIVE_S))[0]:
-            yield StreamUpdate(waiting="loading")
-        self._answer, call = preparing.result()
+        try:
+            while not (await asyncio.wait({preparing}, timeout=KEEP_ALIVE_S))[0]:
+                yield StreamUpdate(waiting="loading")
+            self._answer, call = preparing.result()
+        except BaseException as error:
+            self._lab.metrics.unjoined(self._operation, self._call.model, error)
+            raise
         updates = self._lab.aupdates(
             call.prompt,
             call.params,
@@ -187,15 +191,11 @@ class Reply:
         if "jobs" not in lab.engine.capabilities:  # the model is elsewhere, its tokenizer too
             model = call.model or lab.status().current
             return Answer(call, model=model, data=lambda found: found.text.encode()), call
-        try:
-            if isinstance(call.prompt, str):
-                prompt_tokens = len(lab.tokenize(call.prompt, call.model))
-            else:
-                prompt_tokens = len(lab.render(call.prompt, call.model, tools=call.tools).ids)
-            loaded = lab.engine.model(call.model)
-        except LabError:
-            lab.metrics.rejected(self._operation, call.model)
-            raise
+        if isinstance(call.prompt, str):
+            prompt_tokens = len(lab.tokenize(call.prompt, call.model))
+        else:
+            prompt_tokens = len(lab.render(call.prompt, call.model, tools=call.tools).ids)
+        loaded = lab.engine.model(call.model)
         if call.fills:
             room = loaded.info.context - prompt_tokens
             most = max(1, min(call.params.max_new_tokens, room))

@@ -2,44 +2,33 @@
 
 Only the model thread touches a Batch. A step runs the model once, on the last token of each active
 row and on the next piece of the prompts that are being read (chunked prefill: Agrawal et al., 2024,
-Sarathi-Serve), then chooses a token for each row that has its logits. Seeded text equals `generate`'s: a request draws once
-per step with shape (num_return_sequences, vocab) until its last row ends, from a generator of its
-own.
+Sarathi-Serve), then chooses a token for each row that has its logits. Seeded text equals
+`generate`'s: a request draws once per step with shape (num_return_sequences, vocab) until its last
+row ends, from a generator of its own.
 """
 
 import logging
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import torch
 
 from backend.choosing import Candidates, Chooser, Picked
 from backend.detokenizer import TextStream
-from backend.errors import LabError
 from backend.forward import Forward, Part, chunk_part, decode_part
 from backend.kv_cache import SlotCache, bucket
 from backend.models import LoadedModel
 from backend.own_cache import OwnCaches
 from backend.prefix import take_over
-from backend.rows import Row, Slots, Ticket
-from backend.types import FinishReason, ModelInfo, TokenStep
+from backend.row_faults import as_told, found_room, out_of_memory, unsound
+from backend.rows import Row, Slots, Ticket, Turn, newest
+from backend.types import FinishReason, TokenStep
 
 log = logging.getLogger(__name__)
 
 READ_ALONE = 512  # tokens of prompts that a step reads while nobody decodes
 READ_BESIDE = 16  # and while rows decode, with one more for each of them: about a step's own time
-
-
-@dataclass(kw_only=True)
-class Turn:
-    """What one step did."""
-
-    size: int = 0  # rows that got a token
-    worked: bool = False
-    ended: list[Ticket] = field(default_factory=list)
-    failed: list[tuple[Ticket, Exception]] = field(default_factory=list)
 
 
 class Batch:
@@ -58,6 +47,11 @@ class Batch:
     def nbytes(self) -> int:
         """KV bytes allocated now."""
         return sum(slots.cache.nbytes for slots in tuple(self._slots.values()))
+
+    @property
+    def logits_bytes(self) -> int:
+        """Bytes of logits kept until the next tokens are chosen."""
+        return self._logits.nbytes
 
     @property
     def empty(self) -> bool:
@@ -102,7 +96,8 @@ class Batch:
         """Run the model on what goes on, then choose one token for each active row."""
         turn = Turn()
         self._pause_and_resume()
-        self._run(turn)
+        if not self._run(turn):
+            return turn
         rows = [row for slots in self._in_order() for row in slots.rows[: slots.active]]
         if rows:
             turn.size = len(rows)
@@ -176,20 +171,29 @@ class Batch:
         return text, None
 
     # running the model
-    def _run(self, turn: Turn) -> None:
-        """One forward: the last token of each active row, and the next piece of the prompts."""
+    def _run(self, turn: Turn) -> bool:
+        """One forward: the last token of each active row, and the next piece of the prompts.
+
+        Returns False where it found no memory: somebody has left, and it is to be run again.
+        """
         parts: list[Part] = []
+        device = self.loaded.device
         for slots in self._in_order():
-            slots.fit()
+            while slots.rows and not found_room(slots.fit, device):
+                self._retire_newest(slots.rows, turn)
             if slots.active:
-                parts.append(decode_part(slots, self.loaded.device))
+                parts.append(decode_part(slots, device))
         running = sum(len(part.rows) for part in parts)
         pieces = list(self._pieces(READ_BESIDE + running if running else READ_ALONE))
-        parts += (chunk_part(ticket, n, self.loaded.device) for ticket, n in pieces)
+        parts += (chunk_part(ticket, n, device) for ticket, n in pieces)
         if not parts:
-            return
+            return True
         turn.worked = True
-        logits, failed = self._forward(parts)
+        done: list[tuple[torch.Tensor, dict[Ticket, Exception]]] = []
+        if not found_room(lambda: done.append(self._forward(parts)), device):
+            self._retire_newest([row for part in parts for row in part.rows], turn)
+            return False
+        [(logits, failed)] = done
         decoded = [row for part in parts if not part.ticket for row in part.rows]
         for row, found in zip((row for part in parts for row in part.rows), logits.unbind()):
             row.logits = found
@@ -205,6 +209,11 @@ class Batch:
         for ticket, _ in pieces:
             if ticket.rows and ticket.read == len(ticket.ids):
                 self._begin(ticket)
+        return True
+
+    def _retire_newest(self, rows: list[Row], turn: Turn) -> None:
+        """Let the request go that came last, so that the others have its memory."""
+        self._fail(newest(rows), out_of_memory(self.loaded.info), turn)
 
     def _pieces(self, budget: int) -> Iterator[tuple[Ticket, int]]:
         """Yield whose prompt is read on, and how many tokens of it.
@@ -277,17 +286,8 @@ class Batch:
     def _fail(self, ticket: Ticket, error: Exception, turn: Turn) -> None:
         """Retire a request that went wrong; the others go on."""
         if ticket.rows:
+            error = as_told(error, self.loaded.info)
             log.error("a request failed", exc_info=error)
             self.leave(ticket, wipe=True)
             turn.failed.append((ticket, error))
-
-
-def unsound(info: ModelInfo) -> LabError:
-    """Return what the reader of a row with a NaN among its logits is told."""
-    return LabError(
-        "not_a_number",
-        f"{info.model} at {info.precision} computed something that is not a number",
-        "Try another prompt; if it happens again, the teacher can load another precision",
-        model=info.model,
-        precision=info.precision,
-    )
+            turn.worked = True

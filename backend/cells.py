@@ -36,6 +36,10 @@ class Cells(Generic[Value]):
         """True where the answer is at hand."""
         return key in self._done
 
+    def clear(self) -> None:
+        """Forget all results; what runs goes on."""
+        self._done.clear()
+
     async def get(
         self, key: Hashable, run: Callable[[], Awaitable[Value]], *, weight: int = 1
     ) -> Value:

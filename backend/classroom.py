@@ -150,6 +150,13 @@ class Classroom:
             for forgotten in [name] if name else list(self._votes):
                 self._votes.pop(forgotten, None)
 
+    def reset(self) -> None:
+        """Open all tabs, suggest nothing, forget all votes."""
+        with self._lock:
+            self._closed.clear()
+            self._votes.clear()
+            self._link = None
+
     def _known(self, tab: str) -> None:
         if tab not in self._fields:
             allowed = ", ".join(self._fields)
@@ -161,7 +168,8 @@ class Classroom:
 def read_link(link: str, host: str) -> dict[str, str]:
     """Return what a link to the lab's page at `host` carries, less the language. Raises LabError.
 
-    A path alone (`/?tab=memory`) is this lab's.
+    `host` ends in the path a proxy serves the lab at, if any (`example.org/lab`). A path alone
+    (`/?tab=memory`) is this lab's.
     """
     elsewhere = LabError("link_site", "this is not a link to this lab", value=host)
     try:
@@ -169,7 +177,9 @@ def read_link(link: str, host: str) -> dict[str, str]:
         settings = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True))
     except ValueError:
         raise elsewhere from None
-    here = parts.scheme in ("http", "https") and parts.netloc == host
-    if (not here and (parts.scheme or parts.netloc)) or parts.path not in PATHS:
+    netloc, slash, prefix = host.partition("/")
+    here = parts.scheme in ("http", "https") and parts.netloc == netloc
+    path = parts.path.removeprefix(slash + prefix)
+    if (not here and (parts.scheme or parts.netloc)) or path not in PATHS:
         raise elsewhere
     return {name: text for name, text in settings.items() if name != "lang"}

@@ -1,10 +1,13 @@
 """Engine: what the lab asks of whatever runs the models, here or elsewhere."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from backend.queueing import Place
+from backend.errors import LabError
+from backend.ledger import Ledger
+from backend.queueing import Limits, Place
 from backend.types import EngineStats, Filter, ModelInfo, Request, TokenStep
 
 if TYPE_CHECKING:
@@ -31,6 +34,9 @@ class Pending:
     place: Callable[[], Place | None]
 
 
+Submit = Callable[..., bool]  # (pending, patient=False): whether it is in line now
+
+
 class Engine(Protocol):
     """What runs the models. Safe from many threads."""
 
@@ -51,8 +57,8 @@ class Engine(Protocol):
     def model(self, name: str = "") -> "LoadedModel":
         """Return a model in this process, empty for the current one. Raises LabError."""
 
-    def load(self, name: str, precision: str) -> ModelInfo:
-        """Load a model and make it the current one. Raises LabError."""
+    def load(self, name: str, precision: str, *, confirmed: bool = False) -> ModelInfo:
+        """Load a model, `confirmed` though it may not fit, and make it current. LabError."""
 
     def unload(self, name: str) -> None:
         """Drop a model. Raises LabError."""
@@ -68,6 +74,18 @@ class Engine(Protocol):
 
     def stream(self, request: Request) -> Iterator[TokenStep]:
         """Yield the steps of a request; closing the iterator ends it. Raises LabError."""
+
+    def places(self, person: str) -> list[Place | None]:
+        """Return where a person's requests and jobs stand in line; None: it runs."""
+
+    def ledger(self) -> Ledger:
+        """Measure who holds what of this machine's memory now; may take milliseconds."""
+
+    def set_limits(self, limits: Limits, max_streams: int) -> None:
+        """Change what one person and all may have from now on; what runs goes on."""
+
+    def end_all(self, error: LabError) -> None:
+        """End whatever waits or runs; its readers are told `error`."""
 
     def snapshot(self) -> EngineStats:
         """Return the plain numbers of this moment; never blocks."""
@@ -89,3 +107,21 @@ def drain(channel: "Channel[Item]", begin: Callable[[], object]) -> Iterator[Ite
             raise channel.error
     finally:
         channel.close()
+
+
+@contextlib.contextmanager
+def until_joined(early: Callable[[BaseException], None]) -> Iterator[Submit]:
+    """Yield what puts a request in line; `early` hears what ends it before it is there."""
+    joined = False
+
+    def submit(pending: Pending, patient: bool = False) -> bool:
+        nonlocal joined
+        joined = pending.submit(patient)
+        return joined
+
+    try:
+        yield submit
+    except BaseException as error:
+        if not joined:
+            early(error)
+        raise

@@ -15,7 +15,8 @@ from backend.captured import Captured
 from backend.kv_cache import SlotCache, Window
 from backend.models import LoadedModel
 from backend.own_cache import OwnWindow, run_own
-from backend.rows import Row, Slots, Ticket
+from backend.row_faults import give_back, is_oom, out_of_memory
+from backend.rows import Row, Slots, Ticket, newest
 
 log = logging.getLogger(__name__)
 
@@ -80,22 +81,34 @@ class Forward:
 
         Where all fail it is the model or the device, and the error is raised.
         """
-        try:
-            return self._logits(parts), {}
-        except Exception:
-            log.exception("a forward failed; each row alone shows whose")
+        ran_out = False
+        if self._loaded.batches:  # others' own caches must not see a token twice
+            try:
+                return self._logits(parts), {}
+            except Exception as error:
+                if ran_out := is_oom(error):
+                    log.warning("a forward ran out of memory: %s", str(error))
+                else:
+                    log.exception("a forward failed; each row alone shows whose")
         # outside the handler, so that what it held is free again
         found, failed = [], dict[Ticket, Exception]()
         for part in parts:
             for one in self._each(part):
+                if ran_out:
+                    give_back(self._loaded.device)
                 try:
                     found.append(self._logits([one]))
                 except Exception as error:
                     error.__traceback__ = None  # it holds the tensors of its frames
                     failed[one.rows[0].ticket] = error
+                    ran_out = ran_out or is_oom(error)
                     found.append(torch.full((1, self._loaded.info.vocab_size), torch.nan))
-        if len(failed) == len({row.ticket for part in parts for row in part.rows}):
+        tickets = {row.ticket for part in parts for row in part.rows}
+        if len(failed) == len(tickets) and self._loaded.batches:
             raise next(iter(failed.values()))
+        if ran_out and not failed and len(tickets) > 1:  # together they are too many
+            late = newest(row for part in parts for row in part.rows)
+            failed[late] = out_of_memory(self._loaded.info)
         return torch.cat([logits.to(self._loaded.device) for logits in found]), failed
 
     def _each(self, part: Part) -> list[Part]:

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -89,6 +90,17 @@ def tree_bytes(path: Path) -> int:
             with contextlib.suppress(FileNotFoundError):  # a download moves its files
                 total += os.lstat(os.path.join(folder, name)).st_size
     return total
+
+
+def cache_disk() -> tuple[int, int]:
+    """Return the used and free bytes of the disk that holds the Hugging Face cache."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    folder = Path(HF_HUB_CACHE)
+    while not folder.exists():
+        folder = folder.parent
+    usage = shutil.disk_usage(folder)
+    return usage.used, usage.free
 
 
 def token_source() -> Literal["environment", "file", "none"]:

@@ -32,6 +32,7 @@ class SlotCache:
         self.num_layers: int = config.num_hidden_layers
         self.positions, self.rows = positions, 0
         self.dtype, self.device = dtype, device
+        self._torn = False  # memory ran out between two layers of a resize
         self.keys: list[torch.Tensor] = []
         self.values: list[torch.Tensor] = []
 
@@ -57,8 +58,9 @@ class SlotCache:
 
     def resize(self, rows: int) -> None:
         """Allocate exactly `rows` rows; keeps what is in those that stay. One layer at a time."""
-        if rows == self.rows:
+        if rows == self.rows and not self._torn:
             return
+        self._torn = True
         shape = (rows, self.kv_heads, self.positions, self.head_dim)
         kept = min(rows, self.rows)
         for tensors in (self.keys, self.values):
@@ -67,7 +69,7 @@ class SlotCache:
                 if kept:
                     new[:kept] = tensors[layer][:kept]
                 tensors[layer : layer + 1] = [new]
-        self.rows = rows
+        self.rows, self._torn = rows, False
 
     def move(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` positions of row `source` over row `target`."""

@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from backend.catalog import MODELS, CatalogEntry
 from backend.cells import Cells
 from backend.classroom import Classroom
-from backend.engine import Capability, Engine, Pending, drain
-from backend.errors import LabError
+from backend.downloads import Downloads
+from backend.engine import Capability, Engine, Pending, Submit, drain, until_joined
+from backend.ledger import Ledger
 from backend.local import LocalEngine
 from backend.memory import MemoryEstimate, estimate
 from backend.metrics import Metrics
@@ -36,7 +38,6 @@ from backend.updates import WAITING_UPDATE_S, updates
 if TYPE_CHECKING:
     from backend.scheduler import Job
 
-Result = TypeVar("Result")
 PAGE_UPDATE_S = 0.1
 
 
@@ -45,8 +46,9 @@ class Lab:
 
     def __init__(self, settings: Settings, *, limits: Limits = Limits()) -> None:
         self.settings, self.limits = settings, limits
-        self.metrics = Metrics(self.status)
+        self.metrics = Metrics(self.status, self.ledger, queue_limit=max(settings.max_queue, 1))
         self.classroom = Classroom()
+        self.downloads = Downloads(settings)
         self.cells: Cells[object] = Cells()  # results that a class shares, by their settings
         self.retrieval = Retrieval(settings.search)
         self.engine = self._engine()
@@ -61,6 +63,7 @@ class Lab:
             limits=self.limits,
             on_end=self.metrics.ended,
             on_load=self.metrics.loaded,
+            fetch=self.downloads.fetch,
         )
 
     def can(self, capability: Capability) -> bool:
@@ -74,6 +77,10 @@ class Lab:
     def status(self) -> EngineStats:
         """Return the engine's plain numbers; never blocks."""
         return self.engine.snapshot()
+
+    def ledger(self) -> Ledger:
+        """Measure who holds what of each device's memory."""
+        return self.engine.ledger()
 
     def ready(self) -> tuple[bool, str]:
         """Return whether requests can be answered now, and the reason if not."""
@@ -130,12 +137,13 @@ class Lab:
         **request_fields: object,
     ) -> list[Generation]:
         """Return one Generation per returned sequence, in row order. Raises LabError."""
-        pending = self._pending(
-            prompt, params, update_s=60.0, operation=operation, **request_fields
-        )
         rows: list[list[TokenStep]] = [[] for _ in range(params.num_return_sequences)]
-        for step in drain(pending.channel, lambda: self._submit(pending)):
-            rows[step.row].append(step)
+        with self._counted(operation, request_fields) as submit:
+            pending = self._pending(
+                prompt, params, update_s=60.0, operation=operation, **request_fields
+            )
+            for step in drain(pending.channel, lambda: submit(pending)):
+                rows[step.row].append(step)
         return [generation(steps, pending.prompt_tokens()) for steps in rows]
 
     def stream(
@@ -147,8 +155,11 @@ class Lab:
         **request_fields: object,
     ) -> Iterator[TokenStep]:
         """Yield one TokenStep per token; closing the iterator frees the rows."""
-        pending = self._pending(prompt, params, update_s=0.0, operation=operation, **request_fields)
-        yield from drain(pending.channel, lambda: self._submit(pending))
+        with self._counted(operation, request_fields) as submit:
+            pending = self._pending(
+                prompt, params, update_s=0.0, operation=operation, **request_fields
+            )
+            yield from drain(pending.channel, lambda: submit(pending))
 
     async def astream(
         self,
@@ -184,26 +195,27 @@ class Lab:
         is seen. Closing it frees the rows within two steps. A `patient` one, of several that a
         page sends for one person, waits where another would be refused for the person's limits.
         """
-        make = asyncio.create_task(
-            asyncio.to_thread(
-                self._pending,
-                prompt,
-                params,
-                update_s=update_s,
-                operation=operation,
-                **request_fields,
+        with self._counted(operation, request_fields) as submit:
+            make = asyncio.create_task(
+                asyncio.to_thread(
+                    self._pending,
+                    prompt,
+                    params,
+                    update_s=update_s,
+                    operation=operation,
+                    **request_fields,
+                )
             )
-        )
-        try:
-            while not (await asyncio.wait({make}, timeout=WAITING_UPDATE_S))[0]:
-                yield StreamUpdate(waiting="loading")
-            pending = make.result()
-        finally:
-            make.cancel()
-        reading = updates(pending.channel, lambda: self._submit(pending, patient), pending.place)
-        async with contextlib.aclosing(reading):
-            async for update in reading:
-                yield update
+            try:
+                while not (await asyncio.wait({make}, timeout=WAITING_UPDATE_S))[0]:
+                    yield StreamUpdate(waiting="loading")
+                pending = make.result()
+            finally:
+                make.cancel()
+            reading = updates(pending.channel, lambda: submit(pending, patient), pending.place)
+            async with contextlib.aclosing(reading):
+                async for update in reading:
+                    yield update
 
     def estimate(
         self, model: str, precision: str, *, context: int = 0, sequences: int = 1
@@ -228,10 +240,11 @@ class Lab:
         """Yield what a job on the model thread yields; closing the iterator ends the job."""
         return self.engine.run(job, model, person=person)
 
-    def load_model(self, model: str, precision: str) -> ModelInfo:
-        """Load a model and make it the current one; blocks. Raises LabError."""
+    def load_model(self, model: str, precision: str, *, confirmed: bool = False) -> ModelInfo:
+        """Load a model, `confirmed` though it may not fit; it becomes current. LabError."""
         self.start()
-        return self.engine.load(model or self.settings.model, precision)
+        self.downloads.fetch(model or self.settings.model)
+        return self.engine.load(model or self.settings.model, precision, confirmed=confirmed)
 
     def metrics_text(self) -> tuple[bytes, str]:
         """Return the body of /metrics and its content type."""
@@ -255,6 +268,7 @@ class Lab:
 
     def close(self) -> None:
         """End everything within 5 s."""
+        self.downloads.close()
         self.engine.close()
 
     def _pending(
@@ -267,25 +281,21 @@ class Lab:
         **request_fields: object,
     ) -> Pending:
         """Check a request as far as possible without a model, then with it."""
-        request = Request(prompt, params, operation=operation, **request_fields)  # type: ignore[arg-type]
-        return self._counted(request, lambda: self._check(request, update_s))
-
-    def _check(self, request: Request, update_s: float) -> Pending:
         from backend.admission import check_limits, check_prompt
 
+        request = Request(prompt, params, operation=operation, **request_fields)  # type: ignore[arg-type]
         check_prompt(request.prompt, tools=bool(request.tools))
         check_limits(request, self.settings, self.limits)
         return self.engine.pending(request, update_s=update_s)
 
-    def _submit(self, pending: Pending, patient: bool = False) -> bool:
-        return self._counted(pending.request, lambda: pending.submit(patient))
+    def _counted(
+        self, operation: str, request_fields: Mapping[str, object]
+    ) -> AbstractContextManager[Submit]:
+        def early(error: BaseException) -> None:
+            model = str(request_fields.get("model") or self.status().current)
+            self.metrics.unjoined(operation, model, error)
 
-    def _counted(self, request: Request, do: Callable[[], Result]) -> Result:
-        try:
-            return do()
-        except LabError:
-            self.metrics.rejected(request.operation, request.model or self.status().current)
-            raise
+        return until_joined(early)
 
 
 def generation(steps: Sequence[TokenStep], prompt_tokens: int) -> Generation:

@@ -6,13 +6,16 @@ Importing this module imports no torch; the first `start` or `model` does, in it
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
+from backend.allowed import allowed_source
 from backend.catalog import POCKET
 from backend.engine import FILTERS, Capability, Pending, drain
 from backend.errors import LabError
-from backend.queueing import Limits
+from backend.ledger import Ledger, Peaks, ledger
+from backend.queueing import Limits, Place
 from backend.settings import Settings
 from backend.types import EngineStats, ModelInfo, Request, RequestStats, TokenStep
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from backend.batch import Ticket
     from backend.channel import Channel
     from backend.models import LoadedModel
+    from backend.residents import Residents
     from backend.scheduler import Job, Scheduler
 
 log = logging.getLogger(__name__)
@@ -41,11 +45,12 @@ class LocalEngine:
         limits: Limits,
         on_end: Callable[[RequestStats], None],
         on_load: Callable[[ModelInfo], None],
+        fetch: Callable[[str], None],  # a model that is on the hub and not in the cache
     ) -> None:
         self._settings, self._limits = settings, limits
-        self._on_end, self._on_load = on_end, on_load
-        self._models: dict[str, LoadedModel] = {}
-        self._current = settings.model
+        self._on_end, self._on_load, self._fetch = on_end, on_load, fetch
+        self._residents: Residents | None = None  # from the first load on, which imports torch
+        self._current, self._switching = settings.model, ""
         self._scheduler: Scheduler | None = None
         self._state: Literal["idle", "loading", "ready", "failed"] = "idle"
         self._detail = ""
@@ -91,68 +96,85 @@ class LocalEngine:
         return self._scheduler
 
     def model(self, name: str = "") -> "LoadedModel":
-        """Return a resident model, empty for the current one; waits for the first load.
-
-        The pocket models are loaded when first named. Raises LabError.
-        """
+        """Return a resident model, empty: the current one; a pocket model is loaded. LabError."""
         self.start()
         self._started.wait()
-        if not name:
-            name = self._current
-        if loaded := self._models.get(name):
+        name = name or self._current
+        if loaded := self._get(name):
             return loaded
         if self._error is not None and name == self._settings.model:
             raise self._error
-        from backend.models import allowed_source
-
         allowed_source(name, self._settings)  # says what is wrong with the name
         if name in POCKET:
             with self._loading:
-                if name not in self._models:
-                    self._load(name, "auto")
-                return self._models[name]
+                return self._get(name) or self._load(name, "auto", keep=(self._current,))
         raise LabError(
             "model_not_loaded",
             f"{name} is not loaded",
-            f"Loaded are {', '.join(self._models) or 'none'}; the teacher can load others",
+            f"Loaded are {', '.join(self._models()) or 'none'}; the teacher can load others",
             field="model",
             value=name,
-            allowed=", ".join((*self._models, *POCKET)),
+            allowed=", ".join((*self._models(), *POCKET)),
         )
 
-    def load(self, name: str, precision: str) -> ModelInfo:
-        """Load a model and make it the current one; a model with no request left goes."""
+    def _get(self, name: str) -> "LoadedModel | None":
+        return self._residents.get(name) if self._residents else None
+
+    def _models(self) -> "dict[str, LoadedModel]":
+        return self._residents.models if self._residents else {}
+
+    def load(self, name: str, precision: str, *, confirmed: bool = False) -> ModelInfo:
+        """Load a model and make it the current one; idle ones go where it needs their room.
+
+        Raises LabError `does_not_fit` before loading, unless `confirmed`.
+        """
         with self._loading:
-            info = self._load(name, precision)
+            current = self._models().get(self._current)
+            before = current and current.info
+            del current  # it may have to go
+            self._switching = f"{name} ({precision})" if before else ""
+            try:
+                info = self._load(name, precision, confirmed=confirmed).info
+            except BaseException:
+                if before and before.model not in self._models():  # it had made room
+                    log.warning("%s is loaded again", before.model)
+                    self._load(before.model, before.precision)
+                raise
+            finally:
+                self._switching = ""
             self._current = name
             self._error = None
         self._started.set()
         return info
 
-    def _load(self, name: str, precision: str) -> ModelInfo:
+    def _load(
+        self, name: str, precision: str, *, keep: Sequence[str] = (), confirmed: bool = False
+    ) -> "LoadedModel":
+        from backend.residents import Residents
+        from backend.scheduler import Scheduler
+
         before, self._state, self._detail = self._state, "loading", f"{name} ({precision})"
         try:
-            from backend.models import load, release
-            from backend.scheduler import Scheduler
-
-            loaded = load(name, precision, self._settings)
+            if self._residents is None:
+                self._residents = Residents(self._settings, lambda: self._scheduler)
+            self._fetch(name)
+            loaded = self._residents.add(name, precision, keep=keep, confirmed=confirmed)
             if self._scheduler is None:
                 self._scheduler = Scheduler(
                     max_streams=self._settings.max_streams,
-                    kv_cache_bytes=self._settings.kv_cache_bytes or free_for_kv(loaded.info.device),
+                    kv_cache_bytes=0,
                     on_end=self._on_end,
                     limits=self._limits,
                     max_queue=max(self._settings.max_queue, 1),
                 )
-            self._models[name] = loaded
-            release()
+            self._residents.leave_for_kv(loaded.info.device)
         except BaseException as error:
             self._state = "ready" if before == "ready" else "failed"
             self._detail = "" if before == "ready" else str(error)
             raise
         self._state, self._detail = "ready", ""
         self._on_load(loaded.info)
-        return loaded.info
+        return loaded
 
     def unload(self, name: str) -> None:
         """Drop a model; requests that run on it end first. The current one stays."""
@@ -161,10 +183,29 @@ class LocalEngine:
                 raise LabError(
                     "model_in_use", f"{name} is the current model", "Load another first", model=name
                 )
-            self._models.pop(name, None)
-        from backend.models import release
+            if self._residents:
+                self._residents.drop(name)
 
-        release()
+    def places(self, person: str) -> list[Place | None]:
+        """Return where a person's requests and jobs stand in line; None: it runs."""
+        lines = (s.line, s.job_line) if (s := self._scheduler) else ()
+        return [place for line in lines for place in line.places(person)]
+
+    def ledger(self) -> Ledger:
+        """Measure who holds what now."""
+        return self._residents.ledger(self._current) if self._residents else ledger((), Peaks(), 0)
+
+    def set_limits(self, limits: Limits, max_streams: int) -> None:
+        """Change what one person and all may have from now on."""
+        self._limits = limits
+        self._settings = replace(self._settings, max_streams=max_streams)
+        if self._scheduler:
+            self._scheduler.set_limits(limits, max_streams)
+
+    def end_all(self, error: LabError) -> None:
+        """End whatever waits or runs; its readers are told `error`."""
+        if self._scheduler:
+            self._scheduler.give_up(error)
 
     def submit(self, ticket: "Ticket", *, patient: bool = False) -> bool:
         """Put a request in line. Raises LabError when the line is full or it can never fit.
@@ -233,7 +274,7 @@ class LocalEngine:
 
     def snapshot(self) -> EngineStats:
         """Return the plain numbers of this moment; never blocks."""
-        s = self._scheduler
+        s, r = self._scheduler, self._residents
         return EngineStats(
             state=self._state,
             detail=self._detail,
@@ -246,21 +287,14 @@ class LocalEngine:
             steps_total=s.steps_total if s else 0,
             restarts_total=s.restarts_total if s else 0,
             batch_sizes=tuple(s.batch_sizes) if s else (),
-            kv_cache_bytes=s.kv_bytes if s else {},
+            kv_cache_bytes=r.kv_cache_bytes if r else {},
             kv_cache_limit_bytes=s.kv_cache_bytes if s else self._settings.kv_cache_bytes,
-            models=tuple(loaded.info for loaded in tuple(self._models.values())),
+            models=tuple(loaded.info for loaded in self._models().values()),
+            oom_total=(s.oom_total if s else 0) + (r.oom_total if r else 0),
+            switching=self._switching,
         )
 
     def close(self, timeout_s: float = 5.0) -> None:
         """End everything and join the model thread."""
         if self._scheduler:
             self._scheduler.close(timeout_s)
-
-
-def free_for_kv(device: str) -> int:
-    """Return the default limit of the KV cache in bytes: 60 % of what is free, 1 GiB on CPU."""
-    if device.startswith("cuda"):
-        import torch
-
-        return int(0.6 * torch.cuda.mem_get_info()[0])
-    return 2**30

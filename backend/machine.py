@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from backend.device_memory import host_memory
 from backend.hub_cache import tree_bytes
-from backend.metrics import host_memory
 
 # what the course installs, and what this lab stands on
 LIBRARIES = (

@@ -15,7 +15,7 @@ from backend.errors import LabError
 from backend.precision import precision as named_precision
 from backend.types import PrecisionSpec
 
-FAMILY = ("llama", "mistral", "qwen2")  # model types whose layers are counted here
+FAMILY = ("llama", "mistral", "qwen2", "gemma")  # model types whose layers are counted here
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 CUBLAS_BYTES = 8320 * 1024  # torch's matrix workspace: 2 x 4096 KiB + 8 x 16 KiB (32 MiB on Hopper)
 BLOCK, NESTED_BLOCK = 64, 256  # weights that share a 4-bit scale; scales that share a scale
@@ -79,7 +79,7 @@ def estimate(
     weights += 4 * shape.head_dim  # two fp32 tables of rotary frequencies
     state = 0
     for rows, cols in matrices:
-        held, scales = _linear_bytes(rows, cols, spec)
+        held, scales = linear_bytes(rows, cols, spec)
         weights, state = weights + held, state + scales
     kv = 2 * shape.num_hidden_layers * shape.num_key_value_heads * shape.head_dim
     kv *= context * sequences * width
@@ -169,10 +169,11 @@ def _from_config(config: Mapping[str, object]) -> ModelShape:
     heads, hidden = config["num_attention_heads"], config["hidden_size"]
     named.setdefault("num_key_value_heads", heads)
     named.setdefault("head_dim", hidden // heads)  # type: ignore[operator]
+    named.setdefault("tie_word_embeddings", kind == "gemma")  # transformers' default for each
     return ModelShape(**named, qkv_bias=kind == "qwen2")  # type: ignore[arg-type]
 
 
-def _linear_bytes(rows: int, cols: int, spec: PrecisionSpec) -> tuple[int, int]:
+def linear_bytes(rows: int, cols: int, spec: PrecisionSpec) -> tuple[int, int]:
     """Return bytes of one layer's weights and of its quantisation state."""
     n = rows * cols
     if spec.bits >= 16:

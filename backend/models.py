@@ -4,7 +4,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,20 @@ from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     BitsAndBytesConfig,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 
-from backend.catalog import MODELS, POCKET
+from backend import hub
+from backend.allowed import allowed_source
 from backend.detokenizer import Vocabulary
+from backend.device import cuda_fault, spread
 from backend.errors import LabError
 from backend.llama import LeanLlama
 from backend.precision import check_widths, precision
 from backend.probe import agrees, honours_masks
+from backend.row_faults import is_oom, load_oom
 from backend.settings import Settings
 from backend.types import Message, ModelInfo, PrecisionSpec, Prompt, Schema
 
@@ -34,6 +38,10 @@ TORCH_THREADS = torch.get_num_threads()
 # from_pretrained changes torch's defaults for the whole process while it builds a model, and two at
 # once leave parameters without data. A job takes it without waiting, then loads: hence reentrant.
 BUILDING = threading.RLock()
+
+
+# config, precision and device of what is about to be loaded
+MakeRoom = Callable[[PretrainedConfig, PrecisionSpec, torch.device], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,73 +96,35 @@ class LoadedModel:
         return Prompt(text=text, ids=tuple(ids))
 
 
-def allowed_source(name: str, settings: Settings) -> str:
-    """Return what `from_pretrained` takes for a model named in a request. Raises LabError.
-
-    A folder comes only from LAB_MODEL; a path in a request is refused everywhere.
-    """
-    if name == settings.model:
-        return MODELS[name].source if name in MODELS else name
-    if not isinstance(name, str) or not name or len(name) > 200:
-        raise LabError(
-            "model_unknown",
-            f"model must be a name, got {name!r:.80}",
-            field="model",
-            value=str(name)[:80],
-            allowed=", ".join(POCKET),
-        )
-    if name.startswith((".", "/", "~")) or "\\" in name or ".." in name or name.count("/") > 1:
-        raise LabError(
-            "model_path",
-            f"model must be a name, not a path, got {name!r:.80}",
-            "The person who starts the lab can set LAB_MODEL to a folder",
-            field="model",
-            value=name[:80],
-            allowed=", ".join(POCKET),
-        )
-    if name in POCKET:
-        return MODELS[name].source
-    if "/" not in name:
-        raise LabError(
-            "model_unknown",
-            f"there is no model named {name!r}",
-            f"Choose one of {', '.join(POCKET)}, or a hub id like organisation/name",
-            field="model",
-            value=name,
-            allowed=", ".join(POCKET),
-        )
-    if not settings.on_loopback and name not in settings.allowed_models:
-        allowed = ", ".join((settings.model, *POCKET, *settings.allowed_models))
-        raise LabError(
-            "model_not_allowed",
-            f"{name} may not be loaded here",
-            "The teacher can add it to LAB_ALLOWED_MODELS",
-            field="model",
-            value=name,
-            allowed=allowed,
-        )
-    return name
-
-
 def placed(precision_name: str, settings: Settings) -> tuple[torch.device, PrecisionSpec]:
     """Return the device that models run on, and what a precision's name means there.
 
     Raises LabError.
     """
-    wanted = settings.device
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise LabError(
+    wrong = cuda_fault() if settings.device != "cpu" else None
+    there = settings.device != "cpu" and not wrong and torch.cuda.is_available()
+    if settings.device == "cuda" and not there:
+        raise wrong or LabError(
             "device_missing",
             "LAB_DEVICE=cuda, but torch sees no CUDA device",
             "Set LAB_DEVICE=auto, or check the driver",
         )
-    device = torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+    device = torch.device("cuda" if there else "cpu")
     bf16 = torch.cuda.is_bf16_supported() if device.type == "cuda" else None
     return device, precision(precision_name, cuda_bf16=bf16)
 
 
-def load(name: str, precision_name: str, settings: Settings) -> LoadedModel:
-    """Load a model; blocks for seconds. Raises LabError for what a person can mend."""
+def load(
+    name: str,
+    precision_name: str,
+    settings: Settings,
+    *,
+    make_room: MakeRoom = lambda config, spec, device: None,
+) -> LoadedModel:
+    """Load a model; blocks for seconds. Raises LabError for what a person can mend.
+
+    `make_room` is called before any weight is read, and raises where the model cannot fit.
+    """
     source = allowed_source(name, settings)
     began = time.perf_counter()
     device, spec = placed(precision_name, settings)
@@ -164,40 +134,57 @@ def load(name: str, precision_name: str, settings: Settings) -> LoadedModel:
     if spec.quantization:
         options["quantization_config"] = BitsAndBytesConfig(**spec.quantization)
         options["device_map"] = str(device)
-    local = Path(source).is_dir()
+    if not Path(source).is_dir():
+        source = str(hub.get(source))
     try:
-        config = AutoConfig.from_pretrained(source, local_files_only=local)
+        config = AutoConfig.from_pretrained(source, local_files_only=True)
         text_config = config.get_text_config(decoder=True)
         names = ("hidden_size", "intermediate_size")
         check_widths(spec, {n: getattr(text_config, n) for n in names if hasattr(text_config, n)})
-        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
+        if several := device.type == "cuda" and spread(config.to_dict(), spec.name):
+            options["device_map"] = "auto"
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
+        make_room(config, spec, device)
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
         with BUILDING:
-            model = AutoModelForCausalLM.from_pretrained(source, local_files_only=local, **options)
-        if not spec.quantization:
+            model = AutoModelForCausalLM.from_pretrained(source, local_files_only=True, **options)
+        if "device_map" not in options:
             model = model.to(device)  # type: ignore[arg-type]  # its stub wants the model twice
-        model.eval()
+        load_peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
+        model.eval().requires_grad_(False)
+        weights_bytes, quant_state_bytes = measure(model)  # its first forward moves int8's scales
+        parameters = model.num_parameters()
+        threads = settings.threads or (1 if parameters < SMALL else TORCH_THREADS)
+        use_threads(threads)
+        if (lean := None if several else LeanLlama.of(model)) and not agrees(lean, model):
+            log.warning("the lean forward does not agree with %s: its own is used", name)
+            lean = None
+        # rows of a model on several cards run by its own cache, which follows its layers
+        batches = lean is not None or (not several and honours_masks(model))
     except LabError:
         raise
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
-        log.exception("loading %s at %s failed", name, spec.name)
-        raise LabError(
-            "load_failed",
-            f"{name} could not be loaded at {spec.name}: {str(error).splitlines()[0]:.200}",
-            "Check the name and the network, or choose another precision",
-            model=name,
-            precision=spec.name,
-            reason=str(error).splitlines()[0][:200],
-        ) from error
-    model.requires_grad_(False)
-    weights_bytes, quant_state_bytes = measure(model)
+    except (OSError, ValueError, ImportError, RuntimeError, MemoryError) as error:
+        model, lean = None, None
+        full, said = is_oom(error), [*str(error).splitlines(), ""][0][:200]
+        log.error("loading %s at %s failed: %s", name, spec.name, said, exc_info=not full)
+    if model is None:  # outside the handler, whose frames hold what was loaded
+        release()
+        raise (
+            load_oom(name, spec.name, device)
+            if full
+            else LabError(
+                "load_failed",
+                f"{name} could not be loaded at {spec.name}: {said}",
+                "Check the name and the network, or choose another precision",
+                model=name,
+                precision=spec.name,
+                reason=said,
+            )
+        )
     ends = model.generation_config.eos_token_id
     end_ids = frozenset([ends] if isinstance(ends, int) else ends or [])
-    vocab_size, parameters = int(text_config.vocab_size), model.num_parameters()
-    threads = settings.threads or (1 if parameters < SMALL else TORCH_THREADS)
-    use_threads(threads)
-    if (lean := LeanLlama.of(model)) and not agrees(lean, model):
-        log.warning("the lean forward does not agree with %s: its own is used", name)
-        lean = None
+    vocab_size = int(text_config.vocab_size)
     info = ModelInfo(
         model=name,
         precision=spec.name,
@@ -210,6 +197,7 @@ def load(name: str, precision_name: str, settings: Settings) -> LoadedModel:
         ),
         vocab_size=vocab_size,
         parameters=parameters,
+        load_peak_bytes=load_peak,
         has_chat_template=bool(tokenizer.chat_template),
     )
     return LoadedModel(
@@ -221,7 +209,7 @@ def load(name: str, precision_name: str, settings: Settings) -> LoadedModel:
         device=device,
         threads=threads,
         lean=lean,
-        batches=lean is not None or honours_masks(model),
+        batches=batches,
     )
 
 

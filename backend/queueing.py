@@ -127,6 +127,12 @@ class Line(Generic[Item]):
                 wait_s = max(wait_s, mine_s or 0.0)
             return Place(ahead=ahead, wait_s=wait_s, own=full)
 
+    def places(self, person: str) -> list[Place | None]:
+        """Return where a person's items stand, those that wait first; None: it runs."""
+        with self._lock:
+            mine = [item for item, entry in self._entries.items() if entry.person == person]
+            return sorted(map(self.place, mine), key=lambda place: place is None)
+
     @property
     def waiting(self) -> list[Item]:
         """All that wait, each person's own in order."""

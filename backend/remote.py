@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Never
 from backend.catalog import POCKET
 from backend.channel import Channel
 from backend.engine import FILTERS, Capability, Pending, drain
-from backend.queueing import Limits
+from backend.errors import LabError
+from backend.ledger import Ledger, Peaks, ledger
+from backend.queueing import Limits, Place
 from backend.remote_answer import Server
 from backend.remote_faults import cannot, wrong_model
 from backend.remote_loop import RemoteLoop, RemoteTicket
@@ -71,7 +73,7 @@ class RemoteEngine:
         """Refuse: there is no model in this process, and no tokenizer."""
         raise cannot("tokens", self.host)
 
-    def load(self, name: str, precision: str) -> Never:
+    def load(self, name: str, precision: str, *, confirmed: bool = False) -> Never:
         """Refuse: what is loaded is the server's."""
         raise cannot("load", self.host)
 
@@ -126,6 +128,24 @@ class RemoteEngine:
         """Yield the steps of a request; closing the iterator ends it on the server."""
         pending = self.pending(request, update_s=0.0)
         yield from drain(pending.channel, lambda: pending.submit(False))
+
+    def places(self, person: str) -> list[Place | None]:
+        """Return where a person's requests stand in our line; None: it runs."""
+        return self._loop.line.places(person)
+
+    def ledger(self) -> Ledger:
+        """Measure this process; the models are elsewhere."""
+        return ledger((), Peaks(), 0)
+
+    def set_limits(self, limits: Limits, max_streams: int) -> None:
+        """Change what one person and all may have from now on; what runs goes on."""
+        self._loop.set_limits(limits, max_streams)
+
+    def end_all(self, error: LabError) -> None:
+        """End whatever waits or runs; its readers are told `error`."""
+        for ticket in (*self._loop.running, *self._loop.line.waiting):
+            ticket.channel.finish(error)
+            ticket.channel.close()
 
     def snapshot(self) -> EngineStats:
         """Return the plain numbers of this moment; never blocks."""

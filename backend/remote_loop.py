@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 
@@ -98,6 +98,11 @@ class RemoteLoop:
         )
         self._call(self._poke.set)
         return joined
+
+    def set_limits(self, limits: Limits, max_streams: int) -> None:
+        """Change what one person and all may have from now on; what runs goes on."""
+        self.line.limits = limits
+        self._settings = replace(self._settings, max_streams=max_streams)
 
     def close(self, timeout_s: float) -> None:
         """End all requests as cancelled and join the thread."""

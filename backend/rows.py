@@ -3,6 +3,7 @@
 Only the model thread touches these.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
@@ -49,6 +50,21 @@ class Row:
     state: int = 0  # of the ticket's automaton
     logits: torch.Tensor | None = None  # (vocab,) fp32, what the next token is drawn from
     finish_reason: FinishReason | None = None
+
+
+@dataclass(kw_only=True)
+class Turn:
+    """What one step did."""
+
+    size: int = 0  # rows that got a token
+    worked: bool = False
+    ended: list[Ticket] = field(default_factory=list)
+    failed: list[tuple[Ticket, Exception]] = field(default_factory=list)
+
+
+def newest(rows: Iterable[Row]) -> Ticket:
+    """Return the request among them that was admitted last."""
+    return max((row.ticket for row in rows), key=lambda ticket: ticket.admitted_s)
 
 
 class Slots:

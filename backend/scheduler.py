@@ -10,40 +10,22 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from backend.batch import Batch, Ticket
 from backend.channel import Channel
 from backend.errors import LabError
+from backend.jobs import MOST_JOBS, Job, RunningJob
+from backend.ledger import Peaks
 from backend.models import LoadedModel, use_threads
 from backend.queueing import Limits, Line
+from backend.row_faults import as_told, give_back, is_oom
 from backend.types import Outcome, RequestStats
 from backend.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
-Job = Callable[[LoadedModel], Iterator[object]]  # yields after every forward
 IDLE_TURN_S = 0.5
-MOST_JOBS = 4  # begun at a time: each holds memory of its own
-
-
-@dataclass(kw_only=True, eq=False)
-class RunningJob:
-    """A job's generator and the channel its results go to."""
-
-    loaded: LoadedModel
-    turns: Iterator[object]
-    channel: Channel[object]
-
-    def close(self) -> None:
-        """Free what the job holds; what it raises at that is nobody else's."""
-        close = getattr(self.turns, "close", None)  # any iterator may be a job
-        try:
-            if close:
-                close()
-        except Exception:
-            log.exception("a job failed to close")
 
 
 class Scheduler:
@@ -67,11 +49,11 @@ class Scheduler:
         self._jobs: deque[RunningJob] = deque()  # begun, the next to have a turn first
         self._poke = threading.Event()
         self._closing = False
-        self.last_beat = 0.0
+        self.last_beat, self.announced = 0.0, ""
         self.steps_total = 0
         self.batch_sizes = [0] * max_streams  # steps with 1, 2, ... rows
-        self.restarts_total = 0
-        self.announced = ""
+        self.restarts_total = self.oom_total = 0
+        self.peaks = Peaks()
         self.thread = threading.Thread(target=self._loop, name="model", daemon=True)
         self.thread.start()
         self._watchdog = Watchdog(self)
@@ -117,13 +99,22 @@ class Scheduler:
         return sum(len(ticket.rows) for ticket in tuple(self._running))
 
     @property
-    def kv_bytes(self) -> dict[str, int]:
-        """KV bytes allocated now, by model."""
-        held: dict[str, int] = {}
-        for batch in tuple(self._batches.values()):
-            name = batch.loaded.info.model
-            held[name] = held.get(name, 0) + batch.nbytes
-        return held
+    def batches(self) -> tuple[Batch, ...]:
+        """The models that decode now, with their caches."""
+        return tuple(self._batches.values())
+
+    @property
+    def in_use(self) -> list[LoadedModel]:
+        """The model of every request and job that waits or runs."""
+        tickets = (*self._running, *self.line.waiting)
+        jobs = (*self._jobs, *self.job_line.waiting)
+        return [*(ticket.loaded for ticket in tickets), *(job.loaded for job in jobs)]
+
+    def set_limits(self, limits: Limits, max_streams: int) -> None:
+        """Change what one person and all may have from now on; what runs goes on."""
+        self.line.limits = self.job_line.limits = limits
+        self.batch_sizes += [0] * (max_streams - len(self.batch_sizes))
+        self.max_streams = max_streams
 
     def close(self, timeout_s: float) -> None:
         """End all requests as cancelled and join the thread."""
@@ -167,7 +158,7 @@ class Scheduler:
                 self.restarts_total += 1
                 self._batches.clear()  # first: nothing is to be tidied in what failed
                 for ticket in tuple(self._running):
-                    self._end(ticket, "error", error)
+                    self._fail(ticket, error)
                 worked = True
             if not worked:
                 self._poke.wait(IDLE_TURN_S)
@@ -194,8 +185,9 @@ class Scheduler:
             for ticket in turn.ended:
                 self._end(ticket, "ok")
             for ticket, error in turn.failed:
-                self._end(ticket, "error", error)
+                self._fail(ticket, error)
             worked = worked or turn.worked
+            self.peaks.note(batch.loaded.info.model, batch.nbytes, batch.logits_bytes)
             if turn.size:
                 self.steps_total += 1
                 self.batch_sizes[turn.size - 1] += 1
@@ -241,7 +233,7 @@ class Scheduler:
             self._batch(ticket.loaded).join(ticket)
         except Exception as error:  # this request's prefill alone: the others are untouched
             log.exception("a prefill failed")
-            self._end(ticket, "error", error)
+            self._fail(ticket, error)
 
     def _turn_job(self, job: RunningJob) -> bool:
         """Run a job up to its next yield; return whether it has more to do now."""
@@ -260,17 +252,26 @@ class Scheduler:
             job.channel.finish()
         except Exception as error:  # the job's own: its reader gets it, the thread goes on
             self._leave_job(job)
-            job.channel.finish(error)
+            self.oom_total += is_oom(error)
+            job.channel.finish(as_told(error, job.loaded.info))
         else:
             if result is not None:
                 job.channel.put([result])
         finally:
             self.announced = ""
+        if job.channel.error and is_oom(job.channel.error):
+            job.close()
+            give_back(job.loaded.device)
         return True
 
     def _leave_job(self, job: RunningJob) -> None:
         self._jobs.remove(job)
         self.job_line.leave(job, now_s=time.monotonic())
+
+    def _fail(self, ticket: Ticket, error: Exception) -> None:
+        self.oom_total += is_oom(error)
+        outcome: Outcome = "oom" if is_oom(error) else "error"
+        self._end(ticket, outcome, as_told(error, ticket.loaded.info))
 
     def _end(self, ticket: Ticket, outcome: Outcome, error: BaseException | None = None) -> None:
         """Free the request's rows, tell its reader, and report what it cost."""

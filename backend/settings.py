@@ -101,6 +101,7 @@ class Settings:
         None, _path, "a readable file", "user:password lines for the page"
     )
     teacher_key_file: Path | None = _setting(None, _path, "a readable file", "the teacher's key")
+    share: bool = _setting(False, _flag, "0 or 1", "1: a public link through Gradio's tunnel")
     no_auth: bool = _setting(False, _flag, "0 or 1", "1: serve beyond loopback without a password")
     engine_url: str = _setting(
         "",
@@ -146,8 +147,13 @@ class Settings:
 
     @property
     def on_loopback(self) -> bool:
-        """Bound to this machine alone: without a teacher key, the only user is the teacher."""
-        return self.host in LOOPBACK
+        """For this machine alone: without a teacher key, the only user is the teacher."""
+        return self.host in LOOPBACK and not self.share
+
+    @property
+    def open_to_all(self) -> bool:
+        """Served to other machines without a password."""
+        return self.no_auth and self.auth_file is None and not self.on_loopback
 
     @property
     def engine_host(self) -> str:

@@ -264,6 +264,8 @@ class EngineStats:
     kv_cache_bytes: Mapping[str, int]  # allocated, by model
     kv_cache_limit_bytes: int
     models: tuple["ModelInfo", ...]
+    oom_total: int = 0  # requests, jobs and loads that ended for want of memory
+    switching: str = ""  # the model and precision being loaded in place of the current one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,3 +292,4 @@ class ModelInfo:
     vocab_size: int
     parameters: int
     has_chat_template: bool
+    load_peak_bytes: int = 0  # the most that was allocated while loading; 0 where nothing counts it

@@ -18,6 +18,7 @@ PARTS = {  # a result's file: the script that writes it
     "lean": "benchmarks.lean",
     "peers": "benchmarks.peers",
     "prefix": "benchmarks.prefix",
+    "scrape": "benchmarks.scrape",
 }
 
 

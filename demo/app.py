@@ -34,9 +34,22 @@ from demo.follow import attach, class_bar, visibility
 from demo.gate import Gate, told
 from demo.identity import Identity
 from demo.links import Fields, restored
+from demo.live import add_live_route
 from demo.sample_endpoints import add_sample_endpoints
 from demo.search_endpoints import add_search_endpoints
-from demo.tabs import chat, decoding, diversity, generate, memory, prompt, search, shots, start
+from demo.sharing import Prefixed
+from demo.tabs import (
+    chat,
+    decoding,
+    diversity,
+    generate,
+    memory,
+    monitor,
+    prompt,
+    search,
+    shots,
+    start,
+)
 from demo.teacher import add_teacher_routes
 from demo.widgets.frame import header, status_json
 from demo.words import LANGS, Words, words
@@ -52,6 +65,7 @@ TABS: tuple[tuple[str, str, Callable[[Lab, Identity, Words], Fields]], ...] = (
     ("shots", "2.1", shots.build),
     ("chat", "2.2", chat.build),
     ("search", "2.3", search.build),
+    ("monitor", "", monitor.build),
 )
 LOAD_AFTER_S = 3.0
 MOST_SESSIONS = 1000  # the ones used last, of each language
@@ -61,7 +75,9 @@ def build(lab: Lab, identity: Identity, words: Words) -> gr.Blocks:
     """Build the whole page in one language."""
     with gr.Blocks(title=words("app.title"), fill_width=True, analytics_enabled=False) as page:
         header(lab, words)
-        labels = {tab_id: f"{section} {words(f'{tab_id}.tab')}" for tab_id, section, _ in TABS}
+        labels = {
+            tab_id: f"{section} {words(f'{tab_id}.tab')}".strip() for tab_id, section, _ in TABS
+        }
         class_bar(words, labels)
         fields: dict[str, Fields] = {}
         items: list[gr.Tab] = []
@@ -126,6 +142,7 @@ def create_app(lab: Lab) -> FastAPI:
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     add_routes(app, lab)
     add_teacher_routes(app, lab, identity)
+    add_live_route(app, lab, identity)
     app.include_router(
         api.router(lab, person=partial(person_of, identity), tell=partial(told, lab))
     )
@@ -147,6 +164,7 @@ def create_app(lab: Lab) -> FastAPI:
         )
         lighten(page)
     # the last one added is the first that a request passes
+    app.add_middleware(Prefixed)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Caching)
     app.add_middleware(Gate, lab=lab, identity=identity)

@@ -20,7 +20,8 @@ PAGE = re.compile(r"(/ja)?/(config|gradio_api/info)?")
 ASSET = re.compile(r"(/ja)?/(assets/.+|static/.+|theme\.css|favicon\.ico|manifest\.json)")
 HASHED = re.compile(r"/assets/.+-[\w-]{8}\.\w+")  # the name changes with what is in the file
 TEXTUAL = ("text/", "application/javascript", "application/json", "image/svg+xml")
-ADDRESS = ("host", "x-forwarded-host", "x-forwarded-proto")  # what Gradio builds its root from
+# what Gradio builds its root from
+ADDRESS = ("host", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-prefix")
 MOST_ASSETS, MOST_PAGES = 2000, 16  # a stranger can make up any number of paths and hosts
 FOREVER = "public, max-age=31536000, immutable"
 HOUR = "public, max-age=3600"

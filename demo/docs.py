@@ -39,7 +39,7 @@ FOLDERS = {
     "demo/assets": "the page's style and scripts, no library",
     "demo/lessons": "each tab's prose, `<tab>.en.md` and `<tab>.ja.md`",
     "demo/locales": "every short string of the page, one file per language",
-    "docs": "api.md, openai.md, course-map.md, walk.md (a token to the page), the screenshots",
+    "docs": "the API, deployment, monitoring, the course's map, a token's walk; the screenshots",
     "pocket/weights": "the shipped models, base and chat, and their card",
     "benchmarks/results": "what the benchmarks measured, with machine and versions",
     "tests": "one file per module or tab; tests/browser.py drives Chromium",

@@ -18,17 +18,19 @@ from demo.identity import Identity
 from demo.links import LONGEST, Fields, restored
 from demo.words import Words
 
+SAID = ("suggests", "open", "hide", "closed", "switching", "switched")
 GUESS = "-guess"  # how the elem_id of every predict question ends
 
 
 def class_bar(words: Words, labels: Mapping[str, str]) -> None:
     """Draw the quiet bar of the class; it is empty until the teacher says something."""
-    texts = {name: words(f"follow.{name}") for name in ("suggests", "open", "hide", "closed")}
+    texts = {name: words(f"follow.{name}") for name in SAID}
     texts["tabs"] = json.dumps(dict(labels), ensure_ascii=False)
     data = " ".join(f'data-{name}="{escape(text)}"' for name, text in texts.items())
     gr.HTML(
         f'<div class="class-bar" role="region" aria-label="{escape(words("follow.label"))}"'
         f' data-class data-lang="{words.lang}" {data}><div data-class-closed role="status"></div>'
+        '<div data-class-model role="status"></div>'
         '<div data-class-link role="status"></div></div>',
         elem_id="class-bar",
     )

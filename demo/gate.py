@@ -14,6 +14,7 @@ from backend.api import refusal
 from backend.errors import LabError
 from backend.lab import Lab
 from demo.identity import LANG, PERSON, Identity, read_cookies
+from demo.sharing import prefix_of
 from demo.teacher import reader
 from demo.words import choose_lang
 
@@ -66,6 +67,7 @@ class Gate:
             target = ("/ja/" if lang == "ja" else "/") + ("?" + rest if rest else "")
             if lang == "en" and path != "/":  # without the cookie `/` would ask the browser again
                 target = "/?" + ("&".join(filter(None, (rest, "lang=en"))))
+            target = prefix_of(headers) + target
             response = RedirectResponse(target, 307, headers={"Vary": "Accept-Language, Cookie"})
             for cookie_text in fresh:
                 response.headers.append("Set-Cookie", cookie_text)

@@ -1,4 +1,4 @@
-"""The teacher's page: the key, open and closed tabs, the class's link, the votes. No Gradio.
+"""The teacher's page: the key, models, tabs, the class's link, votes, limits. No Gradio.
 
 Plain forms: each is one POST that only the teacher may send and that answers with the page again;
 assets/teacher.js sends them behind the page and renews what changes every two seconds.
@@ -11,11 +11,13 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
-from backend.classroom import Classroom
 from backend.errors import LabError
 from backend.lab import Lab
 from backend.settings import LOOPBACK
+from demo.downloading import DOWNLOADS
 from demo.identity import LANG, TEACHER, Identity
+from demo.sharing import prefix_of
+from demo.switching import Switch, next_class, set_limits, text, unload
 from demo.widgets.teacher_page import key_page, teacher_page
 from demo.words import Words, choose_lang, words
 
@@ -24,21 +26,24 @@ HEADERS = {"Cache-Control": "no-store", "Content-Security-Policy": "frame-ancest
 
 def add_teacher_routes(app: FastAPI, lab: Lab, identity: Identity) -> None:
     """Add the teacher's page, what it does, and the link that leads to the current suggestion."""
+    switch = Switch()
+    acts = {**ACTS, **DOWNLOADS, "load": switch.load}
 
     def page(request: Request, status: int = 200, problem: str = "") -> HTMLResponse:
         said = reader(request, lab)
         if not known(request, identity):
-            return HTMLResponse(key_page(said, problem), status, headers=HEADERS)
+            return answer(key_page(said, problem), request, status)
         done = f"teacher.said_{request.query_params.get('said', '')}"
         html = teacher_page(
-            lab.classroom,
+            lab,
             said,
-            site=f"{scheme(request)}://{host(request)}",
+            load=switch.state,
+            site=f"{scheme(request)}://{host(request)}{prefix_of(request.headers)}",
             problem=problem,
             done=said(done) if not problem and said.has(done) else "",
             alone=not lab.settings.on_loopback and is_loopback(host(request)),
         )
-        return HTMLResponse(html, status, headers=HEADERS)
+        return answer(html, request, status)
 
     @app.get("/teacher")
     async def teacher(request: Request) -> HTMLResponse:
@@ -51,22 +56,23 @@ def add_teacher_routes(app: FastAPI, lab: Lab, identity: Identity) -> None:
         cookie = identity.teacher_cookie(text(await request.form(), "key"))
         said = reader(request, lab)
         if not cookie:
-            return HTMLResponse(key_page(said, said("teacher.wrong")), 403, headers=HEADERS)
+            return answer(key_page(said, said("teacher.wrong")), request, 403)
         response = RedirectResponse(f"/teacher?lang={said.lang}", 303)
         response.set_cookie(TEACHER, cookie, httponly=True, samesite="strict")
         return response
 
     @app.post("/teacher/{act}")
     async def change(act: str, request: Request) -> Response:
-        """Do one of ACTS; a refusal says why, on the page."""
+        """Do one of `acts`; a refusal says why, on the page."""
         said = reader(request, lab)
         if not known(request, identity):
             refusal = LabError("teacher_class", "only the teacher may do this")
             return page(request, 403, said.error(refusal))
-        if act not in ACTS:
+        if act not in acts:
             return Response(status_code=404)
         try:
-            done = ACTS[act](lab.classroom, await request.form(), host(request))
+            here = host(request) + prefix_of(request.headers)
+            done = acts[act](lab, await request.form(), here)
         except LabError as error:
             return page(request, 400, said.error(error))
         return RedirectResponse(f"/teacher?lang={said.lang}&said={done}", 303)
@@ -80,43 +86,46 @@ def add_teacher_routes(app: FastAPI, lab: Lab, identity: Identity) -> None:
         return RedirectResponse(target + query, 307, headers={"Cache-Control": "no-store"})
 
 
-def set_tab(classroom: Classroom, form: FormData, host: str) -> str:
+def answer(html: str, request: Request, status: int) -> HTMLResponse:
+    """Return a page whose links and forms begin with the path a proxy serves the lab at."""
+    prefix = prefix_of(request.headers)
+    return HTMLResponse(html.replace('="/', f'="{prefix}/'), status, headers=HEADERS)
+
+
+def set_tab(lab: Lab, form: FormData, host: str) -> str:
     """Open or close the tab named in the form."""
     is_open = text(form, "open") == "1"
-    classroom.set_open(text(form, "tab"), is_open)
+    lab.classroom.set_open(text(form, "tab"), is_open)
     return "opened" if is_open else "closed"
 
 
-def suggest(classroom: Classroom, form: FormData, host: str) -> str:
+def suggest(lab: Lab, form: FormData, host: str) -> str:
     """Suggest the form's tab or link to the class."""
-    classroom.suggest(text(form, "tab"), text(form, "link"), host=host)
+    lab.classroom.suggest(text(form, "tab"), text(form, "link"), host=host)
     return "suggested"
 
 
-def withdraw(classroom: Classroom, form: FormData, host: str) -> str:
+def withdraw(lab: Lab, form: FormData, host: str) -> str:
     """Suggest nothing any more."""
-    classroom.withdraw()
+    lab.classroom.withdraw()
     return "withdrawn"
 
 
-def clear(classroom: Classroom, form: FormData, host: str) -> str:
+def clear(lab: Lab, form: FormData, host: str) -> str:
     """Forget the votes on the form's question, or on all."""
-    classroom.clear(text(form, "question"))
+    lab.classroom.clear(text(form, "question"))
     return "cleared"
 
 
-ACTS: dict[str, Callable[[Classroom, FormData, str], str]] = {
+ACTS: dict[str, Callable[[Lab, FormData, str], str]] = {
     "tab": set_tab,
     "link": suggest,
     "withdraw": withdraw,
     "clear": clear,
+    "unload": unload,
+    "limits": set_limits,
+    "reset": next_class,
 }
-
-
-def text(form: FormData, name: str) -> str:
-    """Return a form's text; a file is none."""
-    value = form.get(name, "")
-    return value if isinstance(value, str) else ""
 
 
 def reader(request: Request, lab: Lab) -> Words:

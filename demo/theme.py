@@ -103,6 +103,7 @@ STYLES = (
     "templates.css",
     "chat.css",
     "classroom.css",
+    "monitor.css",
 )
 CSS = "".join((ASSETS / name).read_text("utf-8") for name in STYLES)
 _SCRIPTS = "".join(
@@ -118,6 +119,7 @@ _SCRIPTS = "".join(
         "prompt.js",
         "shots.js",
         "templates.js",
+        "monitor.js",
     )
 )
 

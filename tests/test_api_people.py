@@ -189,7 +189,7 @@ def test_all_is_counted(classroom: tuple[Lab, str, Identity]) -> None:
     def since(outcome: str) -> float:
         return outcomes(lab)[outcome] - before.get(outcome, 0)
 
-    assert until(lambda: since("cancelled") == 1)
+    assert until(lambda: since("disconnected") == 1)
     assert (since("ok"), since("rejected")) == (1, 3)
     text = lab.metrics_text()[0].decode()
     assert 'operation="openai_completions",outcome="ok"' in text

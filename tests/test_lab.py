@@ -77,7 +77,7 @@ def test_prefix_ids_are_checked(lab: Lab) -> None:
 
 
 def test_hub_ids_beyond_loopback_need_the_teachers_list() -> None:
-    from backend.models import allowed_source
+    from backend.allowed import allowed_source
 
     settings = Settings(host="0.0.0.0", allowed_models=("org/allowed",))
     assert allowed_source("org/allowed", settings) == "org/allowed"

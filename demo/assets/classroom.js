@@ -19,6 +19,7 @@ Object.assign(window.lab, {
     }
     this.opened = true;
     if (!now.closed.includes(this.sent)) this.sent = "";
+    this.announce(bar, now);
     const tabs = JSON.parse(bar.dataset.tabs);
     this.tell(bar.querySelector("[data-class-closed]"), this.sent ? bar.dataset.closed.replace("{tab}", tabs[this.sent]) : "");
     const link = now.link && localStorage.getItem("lab-class-link") !== now.link.id ? now.link : null;
@@ -30,11 +31,21 @@ Object.assign(window.lab, {
     };
     const make = (tag, options) => Object.assign(document.createElement(tag), options);
     // beside this page: what was typed here stays
-    const open = make("a", { href: `/class?lang=${bar.dataset.lang}`, target: "_blank", rel: "noopener", textContent: bar.dataset.open });
+    const open = make("a", { href: `${this.root}class?lang=${bar.dataset.lang}`, target: "_blank", rel: "noopener", textContent: bar.dataset.open });
     const hide = make("button", { type: "button", className: "tool", textContent: bar.dataset.hide });
     open.addEventListener("click", () => setTimeout(done));
     hide.addEventListener("click", done);
     place.append(open, hide);
+  },
+
+  // a switch of the model that answers is told while it loads, and for a minute after
+  announce(bar, now) {
+    const name = now.model ? `${now.model} (${now.precision})` : "";
+    if (name && this.model && name !== this.model) this.switchedAt = Date.now();
+    if (name) this.model = name;
+    const fresh = this.switchedAt && Date.now() - this.switchedAt < 60_000;
+    const text = now.switching ? bar.dataset.switching : fresh ? bar.dataset.switched : "";
+    this.tell(bar.querySelector("[data-class-model]"), text.replace("{model}", now.switching || name));
   },
 
   // put a text into its place where it is new; true when it was

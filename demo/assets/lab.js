@@ -1,5 +1,10 @@
 // What the page does without the server: the frame's numbers, languages, copy and download, keys.
 window.lab = {
+  // where the lab is served: "/", or a path of a proxy
+  get root() {
+    return location.pathname.replace(/(ja\/?)?$/, "");
+  },
+
   ready() {
     if (this.started) return;
     this.started = true;
@@ -7,7 +12,7 @@ window.lab = {
     setInterval(() => document.hidden || this.poll(), 3000);
     document.addEventListener("visibilitychange", () => document.hidden || this.poll());
     for (const type of ["keydown", "keypress"]) document.addEventListener(type, (event) => this.guard(event), true);
-    document.addEventListener("click", (event) => this.click(event));
+    for (const type of ["click", "auxclick"]) document.addEventListener(type, (event) => this.click(event));
   },
 
   // write JSON into a hidden Textbox: Gradio's own value in the page, no way round by the server
@@ -24,7 +29,7 @@ window.lab = {
     const words = frame.dataset, at = (name) => frame.querySelector(`[data-${name}]`);
     let now;
     try {
-      now = await (await fetch("/status")).json();
+      now = await (await fetch(this.root + "status")).json();
     } catch {
       at("model").textContent = words.away;
       return;
@@ -56,8 +61,10 @@ window.lab = {
     if (link) {
       const tab = document.querySelector("#tabs button[role=tab][aria-selected=true]");
       const id = (tab?.id || "").replace(/-button$/, "").replace(/^tab-/, "");
-      link.href = `/?lang=${link.dataset.lang}` + (id ? `&tab=${id}` : "");
+      link.href = `${this.root}?lang=${link.dataset.lang}` + (id ? `&tab=${id}` : "");
     }
+    const own = event.target.closest("a[href^='/']");
+    if (own && !own.getAttribute("href").startsWith(this.root)) own.href = this.root + own.getAttribute("href").slice(1);
     const tool = event.target.closest("[data-code]");
     if (tool) this.code(tool);
   },

@@ -40,7 +40,7 @@ Object.assign(window.lab, {
     history.replaceState(null, "", location.pathname + "?" + query);
     try {
       // the root sends each reader to their own language
-      await navigator.clipboard.writeText(new URL("/?" + query, location.href).href);
+      await navigator.clipboard.writeText(new URL(this.root + "?" + query, location.href).href);
     } catch {
       // no clipboard without TLS: the address bar has it
     }

@@ -28,7 +28,7 @@
     event.preventDefault();
     const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
     renew(await answer.text(), true);
-    if (answer.ok && form.id === "suggest") form.reset();
+    if (answer.ok && ["suggest", "reset-form", "hub-form"].includes(form.id)) form.reset();
   });
 
   document.addEventListener("click", async (event) => {

@@ -4,8 +4,8 @@ from html import escape
 
 import gradio as gr
 
+from backend.device_memory import host_memory
 from backend.lab import Lab
-from backend.metrics import host_memory
 from demo.words import Words
 
 
@@ -26,8 +26,8 @@ def header(lab: Lab, words: Words) -> None:
         "en": '<a href="/?lang=ja" data-lang="ja" lang="ja">日本語</a>',
     }[words.lang]
     langs = here + there if words.lang == "ja" else there + here
-    opened = lab.settings.no_auth and not lab.settings.on_loopback
-    note = f'<span class="open-note">{escape(words("app.no_auth"))}</span>' if opened else ""
+    opened = f'<span class="open-note">{escape(words("app.no_auth"))}</span>'
+    note = opened if lab.settings.open_to_all else ""
     if lab.settings.engine_url:
         texts |= {"loading": words("remote.loading"), "failed": words("remote.failed")}
         data = " ".join(f'data-{name}="{escape(text)}"' for name, text in texts.items())
@@ -58,6 +58,7 @@ def status_json(lab: Lab) -> dict[str, object]:
     return {
         "state": stats.state,
         "detail": stats.detail,
+        "switching": stats.switching,
         "model": current.model if current else "",
         "precision": current.precision if current else "",
         "device": current.device.upper() if current else "",

@@ -8,6 +8,7 @@ import gradio as gr
 from backend.lab import Lab
 from demo.events import QUIET
 from demo.identity import Identity
+from demo.sharing import prefix_of
 from demo.teacher import host, scheme
 from demo.widgets.code_pane import code_html, fill
 from demo.widgets.fold import fold
@@ -27,6 +28,7 @@ def own_script(lab: Lab, identity: Identity, words: Words, tab: str) -> None:
 
     def here(request: gr.Request) -> str:
         site = f"{scheme(request)}://{host(request)}"  # type: ignore[arg-type]  # it passes both on
+        site += prefix_of(request.headers)
         alone = not identity.needs_login and identity.is_teacher(
             request.cookies, request.headers.get("host", "")
         )

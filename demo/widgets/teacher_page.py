@@ -6,10 +6,18 @@ What carries data-live is renewed by assets/teacher.js; the page works without i
 from html import escape
 
 from backend.classroom import Classroom, Question
+from backend.lab import Lab
 from demo.theme import ASSETS
+from demo.widgets.downloads import downloads_card
+from demo.widgets.teacher_card import act, card
+from demo.widgets.teacher_ledger import ledger_card
+from demo.widgets.teacher_limits import limits_card, reset_card
+from demo.widgets.teacher_models import LoadState, models_card
 from demo.words import Words
 
-STYLES = "".join((ASSETS / name).read_text("utf-8") for name in ("lab.css", "teacher.css"))
+STYLES = "".join(
+    (ASSETS / name).read_text("utf-8") for name in ("lab.css", "teacher.css", "downloads.css")
+)
 SCRIPT = (ASSETS / "teacher.js").read_text("utf-8")
 NAMES = {"en": "English", "ja": "日本語"}
 
@@ -48,43 +56,35 @@ def key_page(words: Words, problem: str = "") -> str:
 
 
 def teacher_page(
-    classroom: Classroom, words: Words, *, site: str, problem: str, done: str, alone: bool
+    lab: Lab,
+    words: Words,
+    *,
+    load: LoadState,
+    site: str,
+    problem: str,
+    done: str,
+    alone: bool,
 ) -> str:
     """Return the teacher's page.
 
-    `site` is the lab's address as the browser sees it, `alone` says that no other machine
-    understands it; `problem` and `done` say what the last press came to.
+    `load` is the load begun last, `site` the lab's address as the browser sees it, `alone` says
+    that no other machine understands it; `problem` and `done` say what the last press came to.
     """
+    classroom, ledger = lab.classroom, lab.ledger()
     role = 'role="alert" class="say bad"' if problem else 'role="status" class="say"'
     body = (
         f"<p>{escape(words('teacher.known'))}</p>"
         f'<div id="said" tabindex="-1" {role}>{escape(problem or done)}</div>'
+        + models_card(lab, ledger, load, words)
+        + downloads_card(lab, words)
+        + ledger_card(ledger, words)
         + tabs_card(classroom, words)
         + link_card(classroom, words, site, alone)
         + votes_card(classroom, words)
+        + limits_card(lab, words)
+        + reset_card(lab, words)
     )
     return frame(words, body)
-
-
-def act(words: Words, name: str, button: str, ident: str, **hidden: str) -> str:
-    """Return a form of one button; `ident` keeps the focus when the form is renewed."""
-    fields = "".join(
-        f'<input type="hidden" name="{escape(key)}" value="{escape(value)}">'
-        for key, value in hidden.items()
-    )
-    return (
-        f'<form method="post" action="/teacher/{name}?lang={words.lang}">{fields}'
-        f'<button class="tool" id="{escape(ident)}">{escape(button)}</button></form>'
-    )
-
-
-def card(ident: str, title: str, text: str, body: str, badge: str = "") -> str:
-    """Return one part of the page."""
-    return (
-        f'<section class="card" aria-labelledby="{ident}-title"><div class="h">'
-        f'<h2 id="{ident}-title">{escape(title)}</h2>{badge}</div><p>{escape(text)}</p>'
-        f"{body}</section>"
-    )
 
 
 def tabs_card(classroom: Classroom, words: Words) -> str:
