@@ -2,9 +2,9 @@
 
 Only the model thread touches a Batch. A step runs the model once, on the last token of each active
 row and on the next piece of the prompts that are being read (chunked prefill: Agrawal et al., 2024,
-Sarathi-Serve), then chooses a token for each row that has its logits. Seeded text equals `generate`'s: a request draws once
-per step with shape (num_return_sequences, vocab) until its last row ends, from a generator of its
-own.
+Sarathi-Serve), then chooses a token for each row that has its logits. Seeded text equals
+`generate`'s: a request draws once per step with shape (num_return_sequences, vocab) until its last
+row ends, from a generator of its own.
 """
 
 import logging
