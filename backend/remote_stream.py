@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 from backend import token_records
 from backend.openai_request import RECORDS
-from backend.types import Candidate, FinishReason, Request, TokenStep
+from backend.remote_logprobs import Given, from_chat, from_completion, step_of
+from backend.types import FinishReason, Request, TokenStep
 
 LONGEST_LINE = 4_000_000  # bytes of one event
 # asked for again without, if refused
@@ -220,7 +221,7 @@ class Reading:
             steps.append(dataclasses.replace(last, text=text, finish_reason=row.finish_reason))
         return steps
 
-    def _step(self, row: Row, index: int, given: "Given", text: str) -> TokenStep:
+    def _step(self, row: Row, index: int, given: Given, text: str) -> TokenStep:
         """Cut the text at a stop string, hold back what may begin one. Servers differ in both."""
         text, row.held = row.held + text, ""
         if hits := [at for s in self._stop if (at := text.find(s)) >= 0]:
@@ -232,69 +233,6 @@ class Reading:
                 text, row.held = text[:-n], text[-n:]
                 break
         return step_of(index, given, text, None)
-
-
-@dataclass(frozen=True)
-class Given:
-    """A token as the server gives it, and the most likely ones in its place."""
-
-    token: str
-    logprob: float
-    data: bytes | None = None
-    top: tuple["Given", ...] = ()
-
-
-def from_chat(logprobs: object) -> list[Given]:
-    """Read a chat choice's `logprobs`."""
-    content = logprobs.get("content") if isinstance(logprobs, dict) else None
-
-    def given(one: dict) -> Given:
-        data = bytes(one["bytes"]) if one.get("bytes") is not None else None
-        top = tuple(map(given, one.get("top_logprobs") or ()))
-        return Given(str(one["token"]), float(one["logprob"]), data, top)
-
-    return [given(one) for one in content or ()]
-
-
-def from_completion(logprobs: object) -> list[Given]:
-    """Read a completion choice's `logprobs`."""
-    if not isinstance(logprobs, dict):
-        return []
-    tokens, tops = logprobs["tokens"], logprobs.get("top_logprobs")
-    return [
-        Given(
-            str(token),
-            math.nan if logprob is None else float(logprob),
-            None,
-            tuple(Given(str(t), float(p)) for t, p in (top or {}).items()),
-        )
-        for token, logprob, top in zip(
-            tokens, logprobs["token_logprobs"], tops or [None] * len(tokens)
-        )
-    ]
-
-
-def step_of(row: int, given: Given, text: str, reason: FinishReason | None) -> TokenStep:
-    """Make the record of a token."""
-    top = sorted(given.top, key=lambda one: -one.logprob)
-    names = [one.token for one in top]
-    at = names.index(given.token) if given.token in names else len(names)
-    return TokenStep(
-        row=row,
-        token_id=-1 - at,
-        text=text,
-        piece=given.token,
-        data=given.token.encode() if given.data is None else given.data,
-        logprob=given.logprob,
-        prob=math.nan,
-        alternatives=tuple(
-            Candidate(
-                token_id=-1 - i, text=one.token, logprob=one.logprob, prob=math.nan, removed_by=""
-            )
-            for i, one in enumerate(top)
-        ),
-        finish_reason=reason,
-    )
 
 
 def add_call(calls: dict[int, dict[str, str]], part: dict) -> None:
