@@ -20,7 +20,6 @@ from backend.retrieval import Retrieval
 from backend.settings import Settings
 from backend.types import (
     EngineStats,
-    FinishReason,
     Generation,
     Message,
     ModelInfo,
@@ -33,7 +32,7 @@ from backend.types import (
     TokenStep,
     ToolOutcome,
 )
-from backend.updates import WAITING_UPDATE_S, updates
+from backend.updates import WAITING_UPDATE_S, generation, updates
 
 if TYPE_CHECKING:
     from backend.scheduler import Job
@@ -296,14 +295,3 @@ class Lab:
             self.metrics.unjoined(operation, model, error)
 
         return until_joined(early)
-
-
-def generation(steps: Sequence[TokenStep], prompt_tokens: int) -> Generation:
-    """Join one row's steps; a row whose request was closed early is "cancelled"."""
-    reason: FinishReason = (steps[-1].finish_reason if steps else None) or "cancelled"
-    return Generation(
-        text="".join(step.text for step in steps),
-        steps=tuple(steps),
-        finish_reason=reason,
-        prompt_tokens=prompt_tokens,
-    )

@@ -5,8 +5,9 @@ import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
-from backend.lab import Lab, generation
+from backend.lab import Lab
 from backend.types import Constraint, Generation, Message, SamplingParams, Schema, TokenStep
+from backend.updates import generation
 from pocket.lines import wilson
 
 AT_ONCE = 4  # requests of one press of a button, where a person's limit is not less

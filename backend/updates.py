@@ -1,12 +1,12 @@
-"""What a page redraws of a request: its channel, read on an event loop."""
+"""What a request's channel becomes: updates of a page on an event loop, a whole row at its end."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from backend.channel import Channel
 from backend.queueing import Place
-from backend.types import StreamUpdate, TokenStep
+from backend.types import FinishReason, Generation, StreamUpdate, TokenStep
 
 WAITING_UPDATE_S = 1.0
 FIRST_WAITING_S = 0.25  # so soon a page says where a request stands in line
@@ -52,3 +52,14 @@ async def updates(
             raise channel.error
     finally:
         channel.close()
+
+
+def generation(steps: Sequence[TokenStep], prompt_tokens: int) -> Generation:
+    """Join one row's steps; a row whose request was closed early is "cancelled"."""
+    reason: FinishReason = (steps[-1].finish_reason if steps else None) or "cancelled"
+    return Generation(
+        text="".join(step.text for step in steps),
+        steps=tuple(steps),
+        finish_reason=reason,
+        prompt_tokens=prompt_tokens,
+    )

@@ -9,8 +9,9 @@ from dataclasses import asdict
 import gradio as gr
 
 from backend.diversity import Companions, chosen_tokenizer, companions, refusal, self_bleu
-from backend.lab import Lab, generation
+from backend.lab import Lab
 from backend.types import SamplingParams, TokenStep
+from backend.updates import generation
 from demo.endpoints import person_of, told
 from demo.identity import Identity
 from demo.widgets.self_bleu_view import Measured, measure

@@ -13,8 +13,9 @@ import gradio as gr
 
 from backend.diversity import chosen_tokenizer
 from backend.errors import LabError
-from backend.lab import Lab, generation
+from backend.lab import Lab
 from backend.types import Generation, SamplingParams
+from backend.updates import generation
 from demo.endpoints import person_of
 from demo.events import QUIET, when_stopped
 from demo.identity import Identity
