@@ -17,7 +17,7 @@ from transformers import (
 from backend.catalog import MODELS
 from backend.lab import Lab
 from backend.settings import Settings
-from backend.types import SamplingParams
+from backend.types import Request, SamplingParams
 
 TINY = {"hidden_size": 64, "num_hidden_layers": 2}
 PROMPTS = ("Tell me a story about a dragon.", "1+1=?", "Hello.")
@@ -56,10 +56,10 @@ def test_seeded_texts_are_generates(make, tmp_path: Path) -> None:  # type: igno
                            num_return_sequences=1 + s) for s in range(3)
         ]  # fmt: skip
         tickets = [
-            lab._ticket(p, q, update_s=60.0, operation="stream") for p, q in zip(PROMPTS, params)
+            lab.engine.pending(Request(p, q), update_s=60.0) for p, q in zip(PROMPTS, params)
         ]
         for ticket in tickets:
-            lab.engine.submit(ticket)
+            ticket.submit(False)
         from backend.engine import drain
 
         for prompt, asked, ticket in zip(PROMPTS, params, tickets):
