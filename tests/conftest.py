@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from starlette.types import ASGIApp
 
+from backend.channel import Channel
 from backend.lab import Lab
+from backend.models import LoadedModel
 from backend.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,3 +59,17 @@ def serve(lab: Lab, app: ASGIApp | None = None) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture
+def slowly(lab: Lab) -> Iterator[Channel[object]]:
+    """Slow the model thread, so that a run lasts until something happens to it."""
+
+    def pause(loaded: LoadedModel) -> Iterator[None]:
+        while True:
+            time.sleep(0.02)
+            yield None
+
+    channel = lab.engine.scheduler.run(lab.engine.model(), pause)
+    yield channel
+    channel.close()

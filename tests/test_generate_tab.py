@@ -4,6 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from backend.channel import Channel
 from backend.lab import Lab
 from backend.types import SamplingParams
 from demo.tabs.generate import BRIEF
@@ -82,7 +83,12 @@ def test_the_keyboard_walks_opens_and_closes(chromium: Browser, site: str) -> No
         expect(page.locator("#generate-strip .pop")).to_have_count(0)
 
 
-def test_stopping_and_leaving_free_the_row(chromium: Browser, site: str, lab: Lab) -> None:  # noqa: F811
+def test_stopping_and_leaving_free_the_row(
+    chromium: Browser,  # noqa: F811
+    site: str,
+    lab: Lab,
+    slowly: Channel[object],
+) -> None:
     for leave in ("stop", "close"):
         with visit(chromium, site, lang="en", size=LAPTOP, tab="generate") as page:
             page.locator("#generate-temperature input").fill("100")

@@ -7,7 +7,6 @@ import json
 import re
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -20,7 +19,6 @@ from starlette.types import Receive, Scope, Send
 
 from backend.channel import Channel
 from backend.lab import Lab
-from backend.models import LoadedModel
 from demo.caching import MOST_PAGES, Caching
 from demo.words import Lang, words
 from tests.browser import LAPTOP, chromium, visit  # noqa: F401  # a fixture
@@ -237,20 +235,6 @@ def cable(site: str) -> Iterator[Cable]:
     cable = Cable(site)
     yield cable
     cable.close()
-
-
-@pytest.fixture
-def slowly(lab: Lab) -> Iterator[Channel[object]]:
-    """Keep the model thread from ending a run before the connection is lost."""
-
-    def pause(loaded: LoadedModel) -> Iterator[None]:
-        while True:
-            time.sleep(0.02)
-            yield None
-
-    channel = lab.engine.scheduler.run(lab.engine.model(), pause)
-    yield channel
-    channel.close()
 
 
 # last in the file: playwright's event loop then runs in this thread
