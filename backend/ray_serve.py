@@ -11,10 +11,15 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from ray import serve
 from ray.serve import Application
+from ray.serve.config import RequestRouterConfig
 
 from backend import api
 from backend.lab import Lab
 from backend.settings import Settings
+
+# a class that presses at once: by queue lengths, the default, one of two replicas got up to nine
+# tenths of it, since all are sent before a length changes
+IN_TURN = "ray.serve.experimental.round_robin_router.RoundRobinRouter"
 
 
 class Arguments(BaseModel):
@@ -53,6 +58,7 @@ def application(arguments: Arguments) -> Application:
         num_replicas=arguments.replicas,
         ray_actor_options={"num_cpus": arguments.cpus, "num_gpus": arguments.gpus},
         # who waits does so in a replica's line, which says "waiting" and refuses what is too many
+        request_router_config=RequestRouterConfig(request_router_class=IN_TURN),
         max_ongoing_requests=settings.max_streams + settings.max_queue,
     )
     return deployment.bind(settings)

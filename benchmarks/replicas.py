@@ -12,6 +12,7 @@ The same by processor time says what replicas on machines of their own would giv
 import asyncio
 import contextlib
 import json
+import multiprocessing
 import os
 import secrets
 import subprocess
@@ -19,6 +20,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from unittest import mock
@@ -27,14 +29,15 @@ import httpx
 import psutil
 
 from benchmarks.arms import POCKET, folders, options, ratios, rounds
-from benchmarks.learners import STORY
+from benchmarks.learners import STORY, story
+from benchmarks.learners import crowd as learners
 from benchmarks.report import Row, machine, row, write
 from benchmarks.startup import free_port
 
 ROOT = Path(__file__).parent.parent
 STREAMS = 32
-ROWS = (32, 8)  # LAB_MAX_STREAMS
-PROCESSES = {"ray::ServeReplica": "replicas", "ray::ProxyActor": "router"}
+ROWS = {"pocket": (32, 8), "768": (8,)}  # LAB_MAX_STREAMS
+PROCESSES = {"ray::ServeRepli": "replicas", "ray::ProxyActor": "router", "python": "page"}
 OWN = {  # of a Ray that nobody else joins and that leaves nothing behind
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "token",
@@ -100,15 +103,42 @@ def page(env: Mapping[str, str]) -> Iterator[str]:
 
 
 def processor_s() -> Counter[str]:
-    """Return the processor time so far of this process and of Ray's below it, in seconds."""
+    """Return the processor time so far of this process and of what serves below it, in seconds."""
     used = Counter({"client": time.process_time()})
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            name = next((n for p, n in PROCESSES.items() if process.name().startswith(p[:15])), "")
-            if name:
-                times = process.cpu_times()
-                used[name] += times.user + times.system
+            if process.name().startswith("python") and "demo" not in process.cmdline():
+                continue
+            whose = next((w for n, w in PROCESSES.items() if process.name().startswith(n)), "")
+            times = process.cpu_times()
+            used[whose] += times.user + times.system
+    del used[""]
     return used
+
+
+def multiplied(seconds: float = 1.0) -> int:
+    """Return how many matrices this process multiplies in so long."""
+    import torch
+
+    torch.set_num_threads(1)
+    x, weights = torch.randn(8, 768), [torch.randn(768, 2048) for _ in range(24)]
+    times, end = 0, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        for weight in weights:
+            x @ weight
+        times += 1
+    return times
+
+
+def machines_own(title: str, pairs: int) -> Row:
+    """Return what this machine gives two processes that share nothing, in the same minutes."""
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(multiplied, [0.1, 0.1]))
+        alone, gains = [], []
+        for _ in range(pairs):
+            alone.append(pool.submit(multiplied).result())
+            gains.append(sum(pool.map(multiplied, [1.0, 1.0])) / alone[-1])
+    return row(f"{title}: then, two processes that only multiply / one", gains, baseline=alone)
 
 
 async def stream(client: httpx.AsyncClient, seed: int, new_tokens: int) -> list[str]:
@@ -138,10 +168,17 @@ def measure(
     texts: dict[str, list[str]] = {}
     used: dict[str, Counter[str]] = {}
 
-    def arm(which: str, at: str) -> Callable[[], float]:
+    def plain(at: str) -> list[str]:
+        return asyncio.run(crowd(at, new_tokens))
+
+    def pressed(at: str) -> list[str]:
+        runs = [story(new_tokens, seed) for seed in range(STREAMS)]
+        return [heard.text for heard in learners(at, runs, 1)]
+
+    def arm(which: str, at: str, read: Callable[[str], list[str]] = plain) -> Callable[[], float]:
         def run() -> float:
             before, began = processor_s(), time.perf_counter()
-            texts[which] = asyncio.run(crowd(at, new_tokens))
+            texts[which] = read(at)
             took = time.perf_counter() - began
             used.setdefault(which, Counter()).update(processor_s() - before)
             return took
@@ -150,29 +187,32 @@ def measure(
 
     for number, prefix in ((1, "/one"), (2, "/two")):
         deploy(env, replicas=number, name=prefix[1:], prefix=prefix)
+    arms = {which: arm(which, f"{address}/{which}") for which in ("one", "two")}
     with page(env) as own:
-        arms = {which: arm(which, f"{address}/{which}") for which in ("one", "two")}
-        found = rounds(arms | {"page": arm("page", own)}, pairs)
-    assert texts["one"] == texts["two"] == texts["page"], "a seed gave two texts"
+        found = rounds(arms | {"own": arm("own", own)}, pairs)
+    assert texts["one"] == texts["two"] == texts["own"], "a seed gave two texts"
+    if env["LAB_MODEL"] == "pocket-chat":
+        with page({"LAB_ENGINE_URL": f"{address}/two/v1"}) as before:
+            rounds({"page": arm("page", before, pressed)}, pairs)
+        assert [t.strip() for t in texts["page"]] == [t.strip() for t in texts["two"]]
     tokens, one = STREAMS * new_tokens, found["one"]
     claims = [
         row(f"{title}, two replicas / one", ratios(one, found["two"]), baseline=one),
         row(
             f"{title}, one replica / the page's own routes",
-            ratios(found["page"], one),
-            baseline=found["page"],
+            ratios(found["own"], one),
+            baseline=found["own"],
         ),
     ]
     cost = {
         which: {who: round(1000 * s / tokens / (pairs + 1), 3) for who, s in spent.items()}
         for which, spent in used.items()
-        if which != "page"
+        if which != "own"
     }
     return claims, {
         f"{title}: tokens/s of one at best": round(tokens / min(one)),
         f"{title}: tokens/s of two at best": round(tokens / min(found["two"])),
-        f"{title}: processor ms a token, one": cost["one"],
-        f"{title}: processor ms a token, two": cost["two"],
+        **{f"{title}: processor ms a token, {which}": spent for which, spent in cost.items()},
         f"{title}: two / one by processor time, estimated": round(
             2 * cost["one"]["replicas"] / cost["two"]["replicas"], 2
         ),
@@ -187,11 +227,11 @@ def main() -> None:
     with folders() as found, cluster(cpus=3) as address:
         for name, folder in found.items():
             model = "pocket-chat" if folder == POCKET else folder
-            for rows in ROWS:
+            for rows in ROWS[name]:
                 env = {"LAB_MODEL": model, "LAB_MAX_STREAMS": str(rows)}
                 title = f"{name}: {STREAMS} streams, {rows} rows a replica"
                 more, besides = measure(title, env, address, **size)
-                claims += more
+                claims += [*more, machines_own(title, size["pairs"])]
                 figures |= besides
     write("replicas", figures | where | {"ray": version("ray")}, claims, keep=not quick)
 
