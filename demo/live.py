@@ -25,7 +25,7 @@ HISTORY_S = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """The machine at one moment; a rate is None until there are two looks to measure it by."""
+    """The machine at one moment; a rate is None at the first look, or where no step is counted."""
 
     at_s: float  # time.monotonic
     stats: EngineStats
@@ -63,7 +63,7 @@ class Live:
         firsts = tuple(lab.metrics.first_tokens_s)
         before = before_in(self._looks, now_s)
         steps_per_s = tokens_per_s = rows = None
-        if before:
+        if before and stats.batch_sizes:  # a remote server's steps are not known
             took_s = now_s - before.at_s
             steps = stats.steps_total - before.stats.steps_total
             steps_per_s, tokens_per_s = steps / took_s, (tokens - before.tokens) / took_s

@@ -17,6 +17,8 @@ from demo import docs
 from demo.app import build
 from demo.capabilities import FILTER_IDS, NEEDS
 from demo.identity import Identity
+from demo.live import Live
+from demo.widgets.machine_now import NONE, now_html
 from demo.words import LANGS, words
 from tests.browser import LAPTOP, chromium, visit  # noqa: F401  # a fixture
 from tests.conftest import serve
@@ -32,6 +34,19 @@ def test_the_table_of_what_cannot_be_shown_is_current() -> None:
     assert docs.between(text, "capabilities", docs.remote_table()) == text, "run make docs"
     for name in (*NEEDS, "token_records", *FILTERS):
         assert f"`{name}`" in text
+
+
+def test_the_steps_of_another_server_are_unknown_and_not_zero() -> None:
+    with running() as server:
+        lab = Lab(Settings(engine_url=address(server)))
+        watch = Live(lab)
+        watch.look(100.0)
+        look = watch.look(102.0)
+        lab.close()
+    assert look.steps_per_s is look.tokens_per_s is look.rows_per_step is None
+    facts = now_html(look, 256, words("en"))
+    assert facts.count(f"<dd>{NONE}</dd>") == 4  # the first token too: nobody has asked
+    assert "0.0" not in facts
 
 
 @pytest.mark.slow

@@ -42,8 +42,8 @@ def now_html(look: "Look", queue_limit: int, words: Words) -> str:
 
 def minute(rates: Sequence[float], words: Words) -> str:
     """Tokens per second in the last minute; the newest is at the right."""
-    most = max(rates, default=0.0)
-    now = rates[-1] if rates else 0.0
+    most = max(rates, default=None)
+    now = rates[-1] if rates else None
     label = words("monitor.minute", now=rate(now), most=rate(most))
     points = " ".join(
         f"{300 - 5 * n},{38 - 34 * one / (most or 1):.1f}"
