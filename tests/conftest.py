@@ -61,8 +61,8 @@ def serve(lab: Lab, app: ASGIApp | None = None) -> Iterator[str]:
     thread.join(10)
 
 
-@pytest.fixture
-def slowly(lab: Lab) -> Iterator[Channel[object]]:
+@contextmanager
+def slowed(lab: Lab) -> Iterator[Channel[object]]:
     """Slow the model thread, so that a run lasts until something happens to it."""
 
     def pause(loaded: LoadedModel) -> Iterator[None]:
@@ -70,6 +70,13 @@ def slowly(lab: Lab) -> Iterator[Channel[object]]:
             time.sleep(0.02)
             yield None
 
-    channel = lab.engine.scheduler.run(lab.engine.model(), pause)
+    channel = lab.engine.scheduler.run(lab.engine.model(), pause, person="a test")
     yield channel
     channel.close()
+
+
+@pytest.fixture
+def slowly(lab: Lab) -> Iterator[Channel[object]]:
+    """Slow the shared lab's model thread."""
+    with slowed(lab) as channel:
+        yield channel

@@ -16,11 +16,11 @@ from demo.tabs.monitor import nearest
 from demo.widgets.machine_now import mine_html, minute, steps_html
 from demo.words import words
 from tests.browser import LAPTOP, PHONE, chromium, visit  # noqa: F401  # a fixture
-from tests.conftest import serve
+from tests.conftest import serve, slowed
 from tests.test_generate_tab import serious
 
 STORY = "Tell me a story about a dragon."
-ENDLESS = SamplingParams(max_new_tokens=1500, do_sample=True, temperature=99.0, num_alternatives=0)
+LONG = SamplingParams(max_new_tokens=1500, do_sample=True, temperature=99.0, num_alternatives=0)
 WIDTH = "document.documentElement.scrollWidth <= window.innerWidth"
 NONE = {"en": "nothing running and nothing waiting", "ja": "待っているものもありません"}
 RUNNING = {"en": "Running: 2", "ja": "実行中：2"}
@@ -104,17 +104,18 @@ def test_who_waits_sees_where(
     with visit(chromium, site, lang=lang, size=size, tab="monitor", dark=dark) as page:
         mine = page.locator("#monitor-mine [data-live]")
         expect(mine).to_contain_text(NONE[lang])
-        running = [lab.stream(STORY, ENDLESS) for _ in range(2)]
-        for one in running:
-            next(one)
-        expect(mine).to_contain_text(RUNNING[lang])
-        facts = page.locator("#monitor-now .facts .running dd")
-        expect(facts).to_have_text("2")
-        page.locator("#monitor-go").click()
-        expect(page.locator("#monitor-now .facts .waiting dd")).to_contain_text("1 /")
-        expect(mine.locator("p")).to_have_count(2)
-        for one in running:
-            one.close()  # type: ignore[attr-defined]
+        with slowed(lab):  # longer than the page takes to look
+            running = [lab.stream(STORY, LONG) for _ in range(2)]
+            for one in running:
+                next(one)
+            expect(mine).to_contain_text(RUNNING[lang])
+            facts = page.locator("#monitor-now .facts .running dd")
+            expect(facts).to_have_text("2")
+            page.locator("#monitor-go").click()
+            expect(page.locator("#monitor-now .facts .waiting dd")).to_contain_text("1 /")
+            expect(mine.locator("p")).to_have_count(2)
+            for one in running:
+                one.close()  # type: ignore[attr-defined]
         table = page.locator("#monitor-runs table")
         expect(table.locator("tr")).to_have_count(2, timeout=30_000)
         expect(mine).to_contain_text(NONE[lang])
