@@ -76,6 +76,11 @@ class Downloads:
         """Return what is known of each model, the one asked for last first."""
         return [job.state() for job in reversed(self._jobs.copy().values())]
 
+    @property
+    def under_way(self) -> list[str]:
+        """The models that a thread looks up or downloads now."""
+        return [model for model, job in self._jobs.copy().items() if not job.ended.is_set()]
+
     def fetch(self, name: str) -> None:
         """Download a model that is to be loaded here, where it is on the hub. Raises LabError."""
         if not self._settings.engine_url:

@@ -147,6 +147,10 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                 raise LabError(
                     "teacher_deletes", "only the teacher deletes", "Enter the key at /teacher"
                 )
+            if repo in lab.downloads.under_way:
+                raise LabError(
+                    "cache_fetching", f"{repo} is being downloaded", "Stop that first", model=repo
+                )
             in_use = [loaded.model for loaded in lab.status().models]
             freed = await asyncio.to_thread(hub_cache.delete, repo or "", in_use=in_use)
         except LabError as error:
