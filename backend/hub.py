@@ -2,27 +2,29 @@
 
 huggingface_hub does the requests and owns the cache: its folders, locks, token, HF_ENDPOINT and
 HF_HUB_OFFLINE. Its own `snapshot_download` (2.4) throws away the part of an interrupted file, and
-does not compare hashes; so large files are fetched into the same cache here, by its `http_get`
-under its lock of that file, one after another, and it links them afterwards.
+does not compare hashes, and its `http_get` cannot be stopped while nothing comes; so large files
+are fetched into the same cache here, by its client under its lock of that file, one after another,
+and it links them afterwards.
 """
 
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from backend import hub_cache
 from backend.errors import LabError
-from backend.hub_faults import fault, told
+from backend.hub_faults import code_of, fault, told
 
 SMALL = (".json", ".jinja", ".txt", "tokenizer.model")  # beside the weights, at the top
 ANSWER_S = 10.0  # for what a model is; huggingface_hub's HF_HUB_DOWNLOAD_TIMEOUT is for bytes
 LOCK_S = 0.5
+RETRIES, PAUSE_S = 5, 1.0  # of a file, without a byte between them
 CHUNK = 2**20  # bytes between two looks at "cancel"; also what an interruption loses at most
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 
@@ -94,6 +96,8 @@ def look(model_id: str) -> HubModel:
         )
         if not any(_is_weights(file.name) for file in files):
             raise fault("hub_not_safetensors", model_id)
+        if not any(file.name in (WEIGHTS, INDEX) for file in files):
+            raise fault("hub_no_file", model_id, WEIGHTS)
         config = Path(hf_hub_download(model_id, "config.json", revision=info.sha))
         return HubModel(
             id=model_id,
@@ -220,50 +224,45 @@ def _fetch(model: HubModel, file: HubFile, watch: Watch, before: int) -> None:
 
 
 def _append(model: HubModel, file: HubFile, part: Path, watch: Watch, before: int) -> None:
-    """Add to a part what is missing of its file."""
-    from huggingface_hub import constants, hf_hub_url
-    from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import build_hf_headers
-
-    # huggingface_hub looks up only every 10 MiB, which a slow line takes a minute for
-    constants.DOWNLOAD_CHUNK_SIZE = min(constants.DOWNLOAD_CHUNK_SIZE, CHUNK)
+    """Add to a part what is missing of its file; a connection that breaks is made again."""
     with part.open("ab") as out:
         if out.tell() > file.bytes:
-            out.truncate(0)
-        try:
-            http_get(
-                hf_hub_url(model.id, file.name, revision=model.commit),
-                out,
-                resume_size=out.tell(),
-                headers=build_hf_headers(),
-                expected_size=file.bytes,
-                displayed_filename=file.name,
-                tqdm_class=partial(Bar, watch, before),  # type: ignore[arg-type]  # all it calls
-            )
-        except OSError as error:
-            if "Consistency check failed" not in str(error):
-                raise
-            part.unlink()
-            raise fault("hub_broken", model.id, file.name) from error
+            out.truncate(out.seek(0))
+        failed, there = 0, -1
+        while there < file.bytes:
+            there = out.tell()
+            watch.at(before + there)
+            try:
+                return _receive(model, file, out, watch, before)
+            except Exception as error:
+                failed = 1 if out.tell() > there else failed + 1
+                if code_of(error) not in ("hub_stalled", "hub_unreachable") or failed > RETRIES:
+                    raise
+            time.sleep(PAUSE_S)
 
 
-class Bar:
-    """What `http_get` takes for a progress bar: adds up, tells the watch, which may stop it."""
+def _receive(model: HubModel, file: HubFile, out: BinaryIO, watch: Watch, before: int) -> None:
+    """Add what one answer of the hub holds, which may break off, to the end of `out`."""
+    from huggingface_hub import constants, hf_hub_url
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_stream_backoff
 
-    def __init__(self, watch: Watch, before: int, *, initial: int = 0, **_: object) -> None:
-        self._watch, self._n = watch, before + initial
-        watch.at(self._n)
-
-    def __enter__(self) -> "Bar":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def update(self, n: float) -> None:
-        """Count the bytes of a chunk, less than none where the server began anew."""
-        self._watch.at(self._n)  # before the chunk is counted: it is not written yet
-        self._n += int(n)
+    headers = build_hf_headers()
+    if out.tell():
+        headers["Range"] = f"bytes={out.tell()}-"
+    with http_stream_backoff(
+        "GET",
+        hf_hub_url(model.id, file.name, revision=model.commit),
+        headers=headers,
+        timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT,
+        retry_on_exceptions=(),
+        retry_on_status_codes=(408, 429),
+    ) as response:
+        hf_raise_for_status(response)
+        if response.status_code != 206:
+            out.truncate(out.seek(0))
+        for chunk in response.iter_bytes(CHUNK):
+            watch.at(before + out.tell())  # before it is written: what was told is there
+            out.write(chunk)
 
 
 def sha256(path: Path) -> str:

@@ -50,6 +50,7 @@ def test_look_start_stop_and_go_on(served: Hub) -> None:  # noqa: F811
     while (state := downloads.states()[0]).done_bytes < 500_000:
         time.sleep(0.01)
     assert state.phase == "downloading"
+    assert downloads.under_way == [POCKET]
     assert state.rate > 0
     assert state.remaining_s
     downloads.forget(POCKET)
@@ -61,6 +62,7 @@ def test_look_start_stop_and_go_on(served: Hub) -> None:  # noqa: F811
     downloads.start(POCKET)
     until(downloads, "done")
     assert hub.folder(POCKET)
+    assert downloads.under_way == []
     downloads.forget(POCKET)
     assert downloads.states() == []
 
@@ -86,6 +88,31 @@ def test_who_waits_for_a_stopped_download_is_told(
     downloads.stop(POCKET)
     waiting.join(20)
     assert told == ["download_stopped"]
+
+
+def test_a_stall_can_be_stopped(
+    served: Hub,  # noqa: F811
+    files: dict[str, bytes],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.05)
+    found, name = hub.look(POCKET), large(files)[0]
+    part = hub._part(found, next(file for file in found.files if file.name == name))
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.write_bytes(files[name][:-1000])
+    served.faults[name] = ("stall", 100)  # so near the end, nothing comes at all
+
+    def asked() -> int:
+        return sum(verb == "GET" and path.endswith(name) for verb, path, _ in served.asked)
+
+    class Impatient(hub.Unwatched):
+        def at(self, n_bytes: int, *, elsewhere: bool = False) -> None:
+            if asked() > 1:
+                raise hub.Stopped
+
+    with pytest.raises(hub.Stopped):
+        hub.download(found, Impatient())
+    assert asked() == 2
 
 
 def test_what_cannot_fit_is_not_fetched(

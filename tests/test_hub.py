@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from huggingface_hub import constants, file_download, utils
+from huggingface_hub import constants, utils
 
 from backend import hub
 from backend.downloads import Downloads
@@ -60,10 +60,9 @@ def turn_to(address: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(cache / "token"))
-    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 2**16)
+    monkeypatch.setattr(hub, "CHUNK", 2**16)
     monkeypatch.delenv("HF_TOKEN", raising=False)
-    # huggingface_hub waits a second before it asks again
-    monkeypatch.setattr(file_download, "time", SimpleNamespace(sleep=lambda s: None))
+    monkeypatch.setattr(hub, "PAUSE_S", 0.0)
 
 
 def large(files: dict[str, bytes]) -> list[str]:
@@ -198,6 +197,8 @@ def test_what_the_hub_does_not_have(served: Hub, files: dict[str, bytes]) -> Non
     assert code(lambda: hub.get("lab/pickle")) == "hub_not_safetensors"
     served.repos["lab/bare"] = Repo({"model.safetensors": b"x"})
     assert code(lambda: hub.get("lab/bare")) == "hub_no_file"
+    served.repos["lab/adapter"] = Repo({"config.json": b"{}", "adapter_model.safetensors": b"x"})
+    assert code(lambda: hub.look("lab/adapter")) == "hub_no_file"
     part = {name: files[name] for name in files if name != large(files)[1]}
     served.repos["lab/part"] = Repo(part)
     assert code(lambda: hub.get("lab/part")) == "hub_no_file"
