@@ -8,7 +8,7 @@ int8 scale per block, and an fp32 scale per 256 of those. Embeddings, norms and 
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from backend.catalog import MODELS, ModelShape
 from backend.errors import LabError
@@ -165,12 +165,26 @@ def _from_config(config: Mapping[str, object]) -> ModelShape:
         raise LabError(
             "shape_unknown", message, field="model_type", value=str(kind)[:80], allowed=allowed
         )
-    named = {f.name: config[f.name] for f in fields(ModelShape) if config.get(f.name) is not None}
-    heads, hidden = config["num_attention_heads"], config["hidden_size"]
-    named.setdefault("num_key_value_heads", heads)
-    named.setdefault("head_dim", hidden // heads)  # type: ignore[operator]
-    named.setdefault("tie_word_embeddings", kind == "gemma")  # transformers' default for each
-    return ModelShape(**named, qkv_bias=kind == "qwen2")  # type: ignore[arg-type]
+    heads, hidden = _width(config, "num_attention_heads"), _width(config, "hidden_size")
+    tied = config.get("tie_word_embeddings")
+    return ModelShape(
+        hidden_size=hidden,
+        intermediate_size=_width(config, "intermediate_size"),
+        num_hidden_layers=_width(config, "num_hidden_layers"),
+        num_attention_heads=heads,
+        num_key_value_heads=_width(config, "num_key_value_heads", heads),
+        vocab_size=_width(config, "vocab_size"),
+        max_position_embeddings=_width(config, "max_position_embeddings"),
+        head_dim=_width(config, "head_dim", hidden // heads),
+        tie_word_embeddings=kind == "gemma" if tied is None else bool(tied),  # as transformers
+        qkv_bias=kind == "qwen2",
+    )
+
+
+def _width(config: Mapping[str, object], name: str, default: int | None = None) -> int:
+    """Return a number of a config.json, which anybody may have written. Raises LabError."""
+    value = config.get(name)
+    return _whole(name, default if value is None else value, 1, 2**31)
 
 
 def linear_bytes(rows: int, cols: int, spec: PrecisionSpec) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
 
+from backend import device
 from backend.catalog import MODELS, POCKET
 from backend.errors import LabError
 from backend.lab import Lab
@@ -79,6 +80,16 @@ def test_any_config_of_the_family_counts_as_transformers_does(
     found = estimate(config.to_dict(), "fp16")
     assert parameters(shape_of(config.to_dict())) == model.num_parameters()
     assert found.weights_bytes == model.get_memory_footprint()
+
+
+@pytest.mark.parametrize("width", ["hidden_size", "num_attention_heads", "vocab_size"])
+@pytest.mark.parametrize("wrong", [None, 0, "4096", [64], 1.5])
+def test_a_config_that_somebody_wrote_wrongly_is_refused(width: str, wrong: object) -> None:
+    whole = AutoConfig.from_pretrained(MODELS["pocket-chat"].source).to_dict()
+    with pytest.raises(LabError) as raised:
+        shape_of({**whole, width: wrong})
+    assert raised.value.values["field"] == width
+    assert device.weights({**whole, width: wrong}) == {}, "shown as one that is not counted"
 
 
 def test_ratios_are_not_the_bits_and_double_quantisation_saves() -> None:
