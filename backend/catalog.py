@@ -203,7 +203,7 @@ _ENTRIES = (
         id="llm-jp/llm-jp-3-150m-instruct3",
         kind="chat",
         licence="Apache 2.0",
-        parameters=152_219_136,
+        parameters=152_318_464,
         has_system_role=True,
         shape=ModelShape(
             hidden_size=512,
@@ -211,7 +211,7 @@ _ENTRIES = (
             num_hidden_layers=12,
             num_attention_heads=8,
             num_key_value_heads=8,
-            vocab_size=99487,
+            vocab_size=99584,
             max_position_embeddings=4096,
             head_dim=64,
         ),
