@@ -1,5 +1,7 @@
 """Which models may be named where, and what `from_pretrained` takes for them. Imports no torch."""
 
+from pathlib import Path
+
 from backend.catalog import MODELS, POCKET
 from backend.errors import LabError
 from backend.settings import Settings
@@ -20,7 +22,9 @@ def allowed_source(name: str, settings: Settings) -> str:
             value=str(name)[:80],
             allowed=", ".join(POCKET),
         )
-    if name.startswith((".", "/", "~")) or "\\" in name or ".." in name or name.count("/") > 1:
+    a_path = name.startswith((".", "/", "~")) or "\\" in name or ".." in name
+    # "a/b" is a hub's id, but from_pretrained takes a folder of that name first
+    if a_path or name.count("/") > 1 or ("/" in name and Path(name).is_dir()):
         raise LabError(
             "model_path",
             f"model must be a name, not a path, got {name!r:.80}",

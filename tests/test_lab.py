@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -85,6 +86,19 @@ def test_hub_ids_beyond_loopback_need_the_teachers_list() -> None:
         allowed_source("org/other", settings)
     assert caught.value.code == "model_not_allowed"
     assert allowed_source("org/other", Settings()) == "org/other"
+
+
+def test_a_folder_beside_the_lab_is_no_hub_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from backend.allowed import allowed_source
+
+    (tmp_path / "org" / "model").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LabError) as caught:
+        allowed_source("org/model", Settings())
+    assert caught.value.code == "model_path"
+    assert allowed_source("org/model", Settings(model="org/model")) == "org/model"
 
 
 def test_the_base_model_is_there_by_name(lab: Lab) -> None:
