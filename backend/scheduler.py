@@ -217,12 +217,12 @@ class Scheduler:
         return self._batches.setdefault(id(loaded), Batch(loaded))
 
     def _fits(self, ticket: Ticket) -> bool:
+        if not self._running:  # alone it runs, though a limit has fallen since it came in line
+            return True
         rows = self.active_rows + ticket.request.params.num_return_sequences
-        if rows > self.max_streams:
-            return False
         mine = self._batch(ticket.loaded)
         others = sum(b.bytes_with() for b in self._batches.values() if b is not mine)
-        return others + mine.bytes_with(ticket) <= self.kv_cache_bytes
+        return rows <= self.max_streams and others + mine.bytes_with(ticket) <= self.kv_cache_bytes
 
     def _admit(self, ticket: Ticket) -> None:
         ticket.admitted_s = time.monotonic()

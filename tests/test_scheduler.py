@@ -12,7 +12,7 @@ from backend.forward import Forward
 from backend.lab import Lab
 from backend.models import LoadedModel
 from backend.settings import Settings
-from backend.types import SamplingParams
+from backend.types import Generation, SamplingParams
 
 PROMPT = "Tell me a story about a dragon."
 LONG = SamplingParams(do_sample=True, temperature=100, seed=1, max_new_tokens=500)
@@ -172,6 +172,21 @@ def test_more_kv_than_there_is_is_refused_before_it_waits() -> None:
         assert caught.value.code == "kv_cache_exceeded"
     finally:
         lab.close()
+
+
+def test_a_limit_that_falls_keeps_nobody_in_line(small_lab: Lab) -> None:
+    """Before the deadline of two minutes, that is; alone it runs, as when it was let in."""
+    running, results = [endless(small_lab), endless(small_lab)], list[Generation]()
+    two = SamplingParams(do_sample=True, num_return_sequences=2, max_new_tokens=3)
+    waiting = threading.Thread(target=lambda: results.extend(small_lab.generate(PROMPT, two)))
+    waiting.start()
+    assert until(lambda: small_lab.status().queue_depth == 1)
+    small_lab.engine.set_limits(small_lab.limits, 1)  # the teacher's; a load lowers the KV cache's
+    small_lab.engine.scheduler.kv_cache_bytes = 1  # type: ignore[attr-defined]
+    for stream in running:
+        stream.close()  # type: ignore[attr-defined]
+    waiting.join(20)
+    assert len(results) == 2
 
 
 def test_memory_is_given_back_when_nobody_runs(lab: Lab) -> None:
