@@ -4,6 +4,7 @@ Plain forms: each is one POST that only the teacher may send and that answers wi
 assets/teacher.js sends them behind the page and renews what changes every two seconds.
 """
 
+import asyncio
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -72,7 +73,8 @@ def add_teacher_routes(app: FastAPI, lab: Lab, identity: Identity) -> None:
             return Response(status_code=404)
         try:
             here = host(request) + prefix_of(request.headers)
-            done = acts[act](lab, await request.form(), here)
+            # in a thread: one that unloads waits for a load under way
+            done = await asyncio.to_thread(acts[act], lab, await request.form(), here)
         except LabError as error:
             return page(request, 400, said.error(error))
         return RedirectResponse(f"/teacher?lang={said.lang}&said={done}", 303)
