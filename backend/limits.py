@@ -46,7 +46,7 @@ def change(lab: "Lab", wanted: Mapping[str, str]) -> None:
 def _whole(name: str, value: str) -> int:
     low, high = RANGES[name]
     text = value.strip()
-    if not (text.isascii() and text.isdigit() and low <= int(text[:12]) <= high):
+    if not (len(text) < 12 and text.isascii() and text.isdigit() and low <= int(text) <= high):
         allowed, shown = f"{low} to {high}", value[:40]
         message = f"{name} must be in [{low}, {high}], got {shown!r}"
         raise LabError("out_of_range", message, field=name, value=shown, allowed=allowed)

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 from starlette.testclient import TestClient
@@ -70,7 +71,9 @@ def test_limits_hold_from_now_on(client: tuple[Lab, TestClient]) -> None:
     assert raised.value.values["allowed"] == "1 to 8"
 
 
-@pytest.mark.parametrize("wrong", ["0", "-1", "1.5", "９", "", "99999999999999999999", "many"])
+@pytest.mark.parametrize(
+    "wrong", ["0", "-1", "1.5", "９", "", "99999999999999999999", "many", "0" * 11 + "99999"]
+)
 def test_a_wrong_limit_changes_none(client: tuple[Lab, TestClient], wrong: str) -> None:
     lab, browser = client
     before = current(lab)
@@ -78,6 +81,26 @@ def test_a_wrong_limit_changes_none(client: tuple[Lab, TestClient], wrong: str) 
     assert page.status_code == 400
     assert words("ja")("fields.rows") in page.text
     assert current(lab) == before
+
+
+def test_an_act_that_waits_holds_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab, entered, go = Idle(Settings()), threading.Event(), threading.Event()
+
+    def waits(name: str) -> None:  # as for a load under way
+        entered.set()
+        go.wait(60)
+
+    monkeypatch.setattr(lab.engine, "unload", waits)
+    with serve(lab) as site:
+        unload = f"{site}/teacher/unload?lang=en"
+        teacher = threading.Thread(target=httpx.post, args=(unload,), kwargs={"timeout": 60})
+        teacher.start()
+        assert entered.wait(20)
+        try:
+            assert httpx.get(f"{site}/livez", timeout=20).status_code == 200
+        finally:
+            go.set()
+            teacher.join(20)
 
 
 def test_the_next_class_is_asked_for_twice(client: tuple[Lab, TestClient]) -> None:
