@@ -1,5 +1,6 @@
 """Choose a token for each row of a batch: log-probabilities, constraint, filters, draw."""
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from itertools import repeat
 from typing import NamedTuple
@@ -89,10 +90,10 @@ class Chooser:
         noise = self._draw(rows)
         if rows != self._rows:
             self._rows, self._params = rows, self._settings(rows)
-        try:
+        with contextlib.suppress(Exception):
             return list(pick(rows, logits, noise, self._params))
-        except Exception:  # one of them: each alone shows which; what was drawn stays
-            return [self._alone(row, i, logits, noise) for i, row in enumerate(rows)]
+        # one of them: each alone shows which; what was drawn stays, what had failed is free again
+        return [self._alone(row, i, logits, noise) for i, row in enumerate(rows)]
 
     def _alone(
         self, row: Row, i: int, logits: torch.Tensor, noise: torch.Tensor | None
