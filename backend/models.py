@@ -110,7 +110,8 @@ def placed(precision_name: str, settings: Settings) -> tuple[torch.device, Preci
             "Set LAB_DEVICE=auto, or check the driver",
         )
     device = torch.device("cuda" if there else "cpu")
-    bf16 = torch.cuda.is_bf16_supported() if device.type == "cuda" else None
+    # a card before Ampere (T4) only emulates bf16, slowly; torch counts that as support
+    bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if there else None
     return device, precision(precision_name, cuda_bf16=bf16)
 
 

@@ -1,6 +1,7 @@
 """The device that models go on: why a card is not used, what is too big, one card or several."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -73,6 +74,19 @@ def test_a_card_that_this_torch_cannot_reach(
     assert caught.value.code == "cuda_driver"
     assert device.room(Settings()).fault
     assert device.room(Settings()).name == "CPU"
+
+
+@pytest.mark.parametrize(("major", "expected"), [(8, "bf16"), (7, "fp16")])
+def test_a_card_that_only_emulates_bf16_computes_in_fp16(
+    monkeypatch: pytest.MonkeyPatch, major: int, expected: str
+) -> None:
+    monkeypatch.setattr("backend.models.cuda_fault", lambda: None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    card = SimpleNamespace(major=major)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
+    monkeypatch.setattr(torch.cuda, "_check_bf16_tensor_supported", lambda device: True)
+    assert placed("auto", Settings())[1].name == expected
 
 
 def test_what_no_precision_makes_fit_is_too_big() -> None:
