@@ -14,3 +14,16 @@ class LabError(ValueError):
         self.message = message
         self.hint = hint
         self.values = values
+
+
+def load_failed(model: str, precision: str, error: Exception) -> LabError:
+    """Return what is told of a load that `error` ended; it holds none of that error's frames."""
+    reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+    return LabError(
+        "load_failed",
+        f"{model} could not be loaded at {precision}: {reason}",
+        "Check the name and the network, or choose another precision",
+        model=model,
+        precision=precision,
+        reason=reason,
+    )

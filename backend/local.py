@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from backend.allowed import allowed_source
 from backend.catalog import POCKET
 from backend.engine import FILTERS, Capability, Pending, drain
-from backend.errors import LabError
+from backend.errors import LabError, load_failed
 from backend.ledger import Ledger, Peaks, ledger
 from backend.queueing import Limits, Place
 from backend.settings import Settings
@@ -75,7 +75,7 @@ class LocalEngine:
             self._error = error
         except Exception as error:
             log.exception("the first load failed")
-            self._error = LabError("load_failed", f"the model could not be loaded: {error}")
+            self._error = load_failed(self._settings.model, self._settings.precision, error)
         finally:
             self._started.set()
 
@@ -153,7 +153,7 @@ class LocalEngine:
         from backend.residents import Residents
         from backend.scheduler import Scheduler
 
-        before, self._state, self._detail = self._state, "loading", f"{name} ({precision})"
+        self._state, self._detail = "loading", f"{name} ({precision})"
         try:
             if self._residents is None:
                 self._residents = Residents(self._settings, lambda: self._scheduler)
@@ -169,8 +169,8 @@ class LocalEngine:
                 )
             self._residents.leave_for_kv(loaded.info.device)
         except BaseException as error:
-            self._state = "ready" if before == "ready" else "failed"
-            self._detail = "" if before == "ready" else str(error)
+            self._state = "ready" if self._models() else "failed"
+            self._detail = "" if self._models() else str(error)
             raise
         self._state, self._detail = "ready", ""
         self._on_load(loaded.info)

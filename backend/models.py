@@ -24,7 +24,7 @@ from backend import hub
 from backend.allowed import allowed_source
 from backend.detokenizer import Vocabulary
 from backend.device import cuda_fault, spread
-from backend.errors import LabError
+from backend.errors import LabError, load_failed
 from backend.llama import LeanLlama
 from backend.precision import check_widths, precision
 from backend.probe import agrees, honours_masks
@@ -165,24 +165,14 @@ def load(
         batches = lean is not None or (not several and honours_masks(model))
     except LabError:
         raise
-    except (OSError, ValueError, ImportError, RuntimeError, MemoryError) as error:
+    except Exception as error:  # of a model that anybody made: a KeyError, a broken file, ...
         model, lean = None, None
-        full, said = is_oom(error), [*str(error).splitlines(), ""][0][:200]
-        log.error("loading %s at %s failed: %s", name, spec.name, said, exc_info=not full)
+        full = is_oom(error)
+        failure = load_oom(name, spec.name, device) if full else load_failed(name, spec.name, error)
+        log.error("%s", failure.message, exc_info=not full)
     if model is None:  # outside the handler, whose frames hold what was loaded
         release()
-        raise (
-            load_oom(name, spec.name, device)
-            if full
-            else LabError(
-                "load_failed",
-                f"{name} could not be loaded at {spec.name}: {said}",
-                "Check the name and the network, or choose another precision",
-                model=name,
-                precision=spec.name,
-                reason=said,
-            )
-        )
+        raise failure
     ends = model.generation_config.eos_token_id
     end_ids = frozenset([ends] if isinstance(ends, int) else ends or [])
     vocab_size = int(text_config.vocab_size)

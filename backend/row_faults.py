@@ -8,8 +8,13 @@ from backend.errors import LabError
 from backend.types import ModelInfo
 
 OOM = "out_of_memory"  # the code of the error below
-# what torch's CPU allocator and cuBLAS say, which are RuntimeErrors and nothing more
-SAYINGS = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDA out of memory")
+# what torch's CPU allocator, cuBLAS and the CUDA runtime say, which are no OutOfMemoryErrors
+SAYINGS = (
+    "can't allocate memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDA out of memory",
+    "CUDA error: out of memory",
+)
 
 
 def is_oom(error: BaseException) -> bool:

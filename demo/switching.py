@@ -6,7 +6,7 @@ import threading
 from starlette.datastructures import FormData
 
 from backend import next_class as classes
-from backend.errors import LabError
+from backend.errors import LabError, load_failed
 from backend.lab import Lab
 from backend.limits import RANGES, change
 from backend.precision import precision as named
@@ -48,11 +48,7 @@ class Switch:
             error = refused
         except Exception as failure:
             log.exception("loading %s failed", model)
-            reason = str(failure)[:200] or type(failure).__name__
-            message = f"{model} could not be loaded: {reason}"
-            error = LabError(
-                "load_failed", message, model=model, precision=precision, reason=reason
-            )
+            error = load_failed(model, precision, failure)
         self.state = LoadState(model=model, precision=precision, info=info, error=error)
 
 

@@ -1,7 +1,9 @@
 """Memory that runs out in mid-class: one is retired with a message, the others end as if alone."""
 
+import json
 import weakref
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from backend.errors import LabError
 from backend.forward import Forward, Part
 from backend.lab import Lab
 from backend.models import LoadedModel
+from backend.settings import Settings
 from backend.types import SamplingParams
 from tests.test_bad_rows import PROMPT, alone, ids, joined, loaded, run  # noqa: F401  # fixtures
 from tests.test_scheduler import until
@@ -159,6 +162,7 @@ def test_only_what_ran_out_is_called_so() -> None:
     assert row_faults.is_oom(MemoryError())
     assert row_faults.is_oom(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"))
     assert row_faults.is_oom(RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"))
+    assert row_faults.is_oom(RuntimeError("CUDA error: out of memory\nCUDA kernel errors might"))
     assert not row_faults.is_oom(RuntimeError("CUDA error: device-side assert triggered"))
     assert not row_faults.is_oom(LabError("not_a_number", "CUDA out of memory"))
 
@@ -179,3 +183,17 @@ def test_a_load_that_runs_out_leaves_nothing(lab: Lab, monkeypatch: pytest.Monke
     assert held[0]() is None
     assert lab.status().oom_total == before.oom_total + 1
     assert lab.status().current == before.current
+
+
+def test_whatever_transformers_raises_at_a_model_is_told(tmp_path: Path) -> None:
+    config = {"model_type": "llama", "hidden_size": "many"}  # no ValueError in transformers 5
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(LabError, match="hidden_size") as raised:
+        models.load(str(tmp_path), "fp32", Settings(model=str(tmp_path)))
+    assert raised.value.code == "load_failed"
+    assert set(raised.value.values) == {"model", "precision", "reason"}
+    lab = Lab(Settings(model=str(tmp_path)))
+    with pytest.raises(LabError) as raised:
+        lab.engine.model()
+    assert raised.value.values["precision"] == "fp32"
+    lab.close()
