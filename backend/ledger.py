@@ -24,7 +24,8 @@ class Holding:
     """Bytes of one component now, and the most since the process started.
 
     `model` is empty for what is no single model's. `activations` on CUDA are all tensors beside
-    weights and cache, cuBLAS's workspace too; on a CPU the logits that are kept between steps.
+    weights and cache, cuBLAS's workspace too, and their most is that since the last load, which
+    counts its own; on a CPU the logits that are kept between steps.
     """
 
     component: Component

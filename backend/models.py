@@ -146,13 +146,15 @@ def load(
             options["device_map"] = "auto"
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
         make_room(config, spec, device)
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
+        cards = range(torch.cuda.device_count() if several else int(device.type == "cuda"))
+        for card in cards:
+            torch.cuda.reset_peak_memory_stats(card)
+        before = sum(map(torch.cuda.memory_allocated, cards))  # by other models
         with BUILDING:
             model = AutoModelForCausalLM.from_pretrained(source, local_files_only=True, **options)
         if "device_map" not in options:
             model = model.to(device)  # type: ignore[arg-type]  # its stub wants the model twice
-        load_peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
+        load_peak = sum(map(torch.cuda.max_memory_allocated, cards)) - before
         model.eval().requires_grad_(False)
         weights_bytes, quant_state_bytes = measure(model)  # its first forward moves int8's scales
         parameters = model.num_parameters()
