@@ -101,6 +101,9 @@ def test_the_teacher_enters_the_key_once(tmp_path: Path) -> None:
     assert lab.post("/teacher", data={"key": "open sesame"}).status_code == 303
     assert "lab_teacher" in lab.cookies
     assert "You are the teacher" in lab.get("/teacher", headers={"Accept-Language": "en"}).text
+    proxied = {"X-Forwarded-Proto": "https"}
+    entered = lab.post("/teacher", headers=proxied, data={"key": "open sesame"})
+    assert "; Secure" in entered.headers["set-cookie"]
 
 
 @pytest.mark.slow
