@@ -64,6 +64,7 @@ def test_dashboards_are_of_grafanas_schema() -> None:
         assert len(ids) == len(set(ids))
         for panel in dashboard["panels"]:
             assert panel["type"] in PANELS
+            assert panel["description"], panel["title"]
             places = [panel["datasource"], *(t["datasource"] for t in panel["targets"])]
             assert {place["uid"] for place in places} == {"prometheus"}  # as provisioned
 
