@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backend.api import refusal
 from backend.errors import LabError
 from backend.lab import Lab
-from demo.identity import LANG, PERSON, Identity, read_cookies, reach
+from demo.identity import LANG, PERSON, Identity, reach, read_cookies
 from demo.sharing import prefix_of
 from demo.teacher import reader, scheme
 from demo.words import choose_lang

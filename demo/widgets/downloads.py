@@ -33,7 +33,7 @@ def downloads_card(lab: Lab, words: Words) -> str:
     entries = [entry for entry in lab.catalog() if not entry.path]
     options = "".join(f'<option value="{e.id}">{e.id}</option>' for e in entries)
     known = (
-        f'<label>{escape(words("hub.model"))} '
+        f"<label>{escape(words('hub.model'))} "
         f'<select name="model" id="hub-model">{options}</select></label>'
     )
     body = (
