@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from backend import device_memory
 from backend.lab import Lab
 from backend.settings import Settings
 from demo.app import create_app
@@ -75,6 +76,17 @@ def test_health_tells_that_nothing_is_loaded(plain: TestClient) -> None:
     metrics = plain.get("/metrics")
     assert "llmlab_engine_up 0.0" in metrics.text
     assert metrics.headers["content-type"].startswith("text/plain")
+
+
+def test_the_frame_measures_against_the_containers_limit(
+    plain: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = 64 * 2**20  # less than any machine has
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    monkeypatch.setattr(device_memory, "CGROUP", tmp_path)
+    status = plain.get("/status").json()
+    assert status["total"] == limit
+    assert status["used"] > 0
 
 
 def test_a_foreign_page_cannot_post(plain: TestClient) -> None:
