@@ -13,9 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backend.api import refusal
 from backend.errors import LabError
 from backend.lab import Lab
-from demo.identity import LANG, PERSON, Identity, read_cookies
+from demo.identity import LANG, PERSON, Identity, reach, read_cookies
 from demo.sharing import prefix_of
-from demo.teacher import reader
+from demo.teacher import reader, scheme
 from demo.words import choose_lang
 
 OPEN = ("/livez", "/readyz", "/metrics")  # for probes and Prometheus: no text, no person in them
@@ -57,11 +57,11 @@ class Gate:
         # a path with a language of its own is a choice too: only `/` is open to the others
         cookie = cookies.get(LANG) if path == "/" else PAGES[path]
         lang = choose_lang(asked, cookie, accept, self._lab.settings.lang)
-        fresh = []
+        fresh, within = [], reach(headers, tls=scheme(Request(scope)) == "https")
         if self._identity.is_new(cookies):
-            fresh.append(f"{PERSON}={self._identity.new_person()}; Path=/; HttpOnly; SameSite=Lax")
+            fresh.append(f"{PERSON}={self._identity.new_person()}; Path=/; HttpOnly; {within}")
         if asked == lang:
-            fresh.append(f"{LANG}={lang}; Path=/; Max-Age={YEAR_S}; SameSite=Lax")
+            fresh.append(f"{LANG}={lang}; Path=/; Max-Age={YEAR_S}; {within}")
         if lang != PAGES[path] or path == "/ja":
             rest = urlencode({k: v for k, v in query.items() if k != "lang"}, doseq=True)
             target = ("/ja/" if lang == "ja" else "/") + ("?" + rest if rest else "")

@@ -112,6 +112,18 @@ def bearer(authorization: str) -> str:
     return key.strip() if scheme.lower() == "bearer" else ""
 
 
+def reach(headers: Mapping[str, str], *, tls: bool) -> str:
+    """Return a cookie's attributes: what the browser sends it with.
+
+    In another site's frame, as a Space is shown, a browser keeps only what is that frame's own
+    (https://huggingface.co/docs/hub/spaces-cookie-limitations).
+    """
+    if not tls:
+        return "SameSite=Lax"
+    framed = headers.get("sec-fetch-dest") == "iframe"
+    return "SameSite=None; Secure; Partitioned" if framed else "SameSite=Lax; Secure"
+
+
 def read_cookies(header: str) -> dict[str, str]:
     """Return the cookies of a Cookie header; a broken one has none."""
     try:

@@ -59,7 +59,8 @@ def add_teacher_routes(app: FastAPI, lab: Lab, identity: Identity) -> None:
         if not cookie:
             return answer(key_page(said, said("teacher.wrong")), request, 403)
         response = RedirectResponse(f"/teacher?lang={said.lang}", 303)
-        response.set_cookie(TEACHER, cookie, httponly=True, samesite="strict")
+        tls = scheme(request) == "https"
+        response.set_cookie(TEACHER, cookie, httponly=True, samesite="strict", secure=tls)
         return response
 
     @app.post("/teacher/{act}")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from backend import device_memory
 from backend.lab import Lab
 from backend.settings import Settings
 from demo.app import create_app
@@ -77,6 +78,17 @@ def test_health_tells_that_nothing_is_loaded(plain: TestClient) -> None:
     assert metrics.headers["content-type"].startswith("text/plain")
 
 
+def test_the_frame_measures_against_the_containers_limit(
+    plain: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = 64 * 2**20  # less than any machine has
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    monkeypatch.setattr(device_memory, "CGROUP", tmp_path)
+    status = plain.get("/status").json()
+    assert status["total"] == limit
+    assert status["used"] > 0
+
+
 def test_a_foreign_page_cannot_post(plain: TestClient) -> None:
     foreign = plain.post("/teacher", headers={"Origin": "http://evil.example"}, data={"key": "x"})
     assert foreign.status_code == 403
@@ -101,6 +113,9 @@ def test_the_teacher_enters_the_key_once(tmp_path: Path) -> None:
     assert lab.post("/teacher", data={"key": "open sesame"}).status_code == 303
     assert "lab_teacher" in lab.cookies
     assert "You are the teacher" in lab.get("/teacher", headers={"Accept-Language": "en"}).text
+    proxied = {"X-Forwarded-Proto": "https"}
+    entered = lab.post("/teacher", headers=proxied, data={"key": "open sesame"})
+    assert "; Secure" in entered.headers["set-cookie"]
 
 
 @pytest.mark.slow

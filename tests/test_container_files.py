@@ -52,6 +52,12 @@ def test_every_setting_reaches_the_lab() -> None:
     assert set(given) - set(SETTINGS) == HUGGING_FACE | {"HF_TOKEN_PATH"}
 
 
+def test_the_examples_own_default_lets_the_lab_start() -> None:
+    """Inside it listens on all addresses, and LAB_NO_AUTH=0 there would end it: prepare decides."""
+    assert COMPOSE["x-lab"]["environment"]["LAB_NO_AUTH"] == "1"
+    assert SERVICES["prepare"]["environment"]["LAB_NO_AUTH"] == "${LAB_NO_AUTH:-}"
+
+
 def test_only_the_lab_is_published_and_on_loopback() -> None:
     published = {name for name, service in SERVICES.items() if "ports" in service}
     assert published == {"lab", "lab-gpu"}

@@ -150,6 +150,22 @@ def test_only_what_may_be_loaded_is_looked_up(tmp_path: Path) -> None:
         assert caught.value.code == expected
 
 
+def test_what_may_be_loaded_is_said_where_not_all_may(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    shared = downloads_card(
+        Idle(Settings(host="0.0.0.0", allowed_models=("lab/allowed",))), words("en")
+    )
+    [said] = re.findall(r'<p id="hub-only">([^<]*)</p>', shared)
+    assert ", lab/allowed. For others" in said
+    assert "LAB_ALLOWED_MODELS" in said
+    assert 'id="hub-model"' not in shared, "a list with nothing to choose"
+    own = downloads_card(Idle(Settings()), words("en"))
+    assert "hub-only" not in own
+    assert 'id="hub-model"' in own
+
+
 @pytest.mark.parametrize("lang", ["en", "ja"])
 def test_names_and_reasons_are_escaped(lang: str) -> None:
     evil = "<b>x</b>"

@@ -71,6 +71,8 @@ def test_drawings_say_their_numbers() -> None:
     assert "4 steps" in html
     assert html.count("%</span>") == 6  # 1, 2, 3-4, 5-8, 9-16, 17-32
     assert "50%" in html
+    assert said("badge.measured") in html
+    assert "– steps" in steps_html((), said)
     assert "now" in minute((1.0, 20.0), said)
     assert 'points=""' in minute((), said)
     assert NONE["ja"] in mine_html([], words("ja"))

@@ -64,8 +64,23 @@ def test_dashboards_are_of_grafanas_schema() -> None:
         assert len(ids) == len(set(ids))
         for panel in dashboard["panels"]:
             assert panel["type"] in PANELS
+            assert panel["description"], panel["title"]
             places = [panel["datasource"], *(t["datasource"] for t in panel["targets"])]
             assert {place["uid"] for place in places} == {"prometheus"}  # as provisioned
+
+
+def test_a_variable_is_defined_where_it_is_used_and_used_where_it_is_defined() -> None:
+    for name, dashboard in dashboards().items():
+        defined = {variable["name"] for variable in dashboard["templating"]["list"]}
+        used = set(re.findall(r"\$(\w+)", json.dumps(dashboard["panels"])))
+        assert used - {"__rate_interval"} == defined, name
+
+
+def test_what_is_stacked_against_a_limit_is_of_one_device() -> None:
+    """A GPU host has two: the process's own memory would lie on top of the card's."""
+    for panel in dashboards()["memory"]["panels"]:
+        if "stacking" in panel["fieldConfig"]["defaults"].get("custom", {}):
+            assert all('{device="$device"' in target["expr"] for target in panel["targets"])
 
 
 def test_a_wrong_field_is_seen() -> None:

@@ -124,6 +124,24 @@ def test_tokens_come_as_they_are_made_and_leaving_is_seen(
 
 
 @pytest.mark.browser
+def test_a_person_is_known_in_another_sites_frame(
+    chromium: Browser,  # noqa: F811
+    site: str,
+    proxy: str,
+) -> None:
+    """As Spaces show a page; a browser drops other cookies there."""
+    context = chromium.new_context(locale="en-US", ignore_https_errors=True)
+    page = context.new_page()
+    page.goto(f"{site}/livez")  # 127.0.0.1: to a browser another site than localhost
+    page.evaluate("src => document.body.append(Object.assign(document.createElement('iframe'), {src}))", f"{proxy}/")  # fmt: skip  # noqa: E501
+    expect(page.frame_locator("iframe").locator("#generate-go")).to_be_visible(timeout=30_000)
+    with page.expect_request("**/status", timeout=30_000) as asked:
+        pass  # the page's frame asks by itself
+    assert "lab_person=" in asked.value.all_headers().get("cookie", "")
+    context.close()
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("lang", ["en", "ja"])
 def test_the_page_works_under_the_path(
     chromium: Browser,  # noqa: F811

@@ -100,6 +100,26 @@ def test_the_teachers_page_stays_under_the_path(client: TestClient) -> None:
     assert '="/teacher' not in page
 
 
+@pytest.mark.parametrize(
+    ("proto", "dest", "wanted"),
+    [
+        ("http", "document", "SameSite=Lax"),
+        ("http", "iframe", "SameSite=Lax"),
+        ("https", "document", "SameSite=Lax; Secure"),
+        ("https", "iframe", "SameSite=None; Secure; Partitioned"),  # as a Space is shown
+    ],
+)
+def test_a_person_is_known_over_tls_alone_and_in_a_frame(
+    client: TestClient, proto: str, dest: str, wanted: str
+) -> None:
+    client.cookies.clear()
+    headers = {**PROXY, "X-Forwarded-Proto": proto, "Sec-Fetch-Dest": dest}
+    cookies = client.get("/?lang=en", headers=headers).headers.get_list("set-cookie")
+    client.cookies.clear()
+    assert [cookie.partition("=")[0] for cookie in cookies] == ["lab_person", "lab_lang"]
+    assert all(cookie.endswith(f"; {wanted}") for cookie in cookies)
+
+
 def test_a_path_that_is_none_changes_nothing() -> None:
     for named in ('/"><script>', "//elsewhere.example", "lab", "/a//b", ""):
         assert sharing.prefix_of({"x-forwarded-prefix": named}) == ""

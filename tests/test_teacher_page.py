@@ -160,6 +160,29 @@ def test_a_copied_link_is_offered_opened_put_aside_and_withdrawn(
         expect(teacher.locator("#link-full")).to_have_count(0)
 
 
+@pytest.mark.parametrize("status", [0, 502])
+def test_a_press_that_reaches_no_lab_says_so_and_the_page_stays(
+    chromium: Browser,  # noqa: F811
+    room: tuple[Lab, str],
+    status: int,
+) -> None:
+    """Without an answer, and with that of a proxy whose lab is away."""
+    lab, site = room
+    with teaching(chromium, site, "ja") as teacher:
+        fail = (lambda r: r.fulfill(status=status)) if status else (lambda r: r.abort())
+        teacher.route("**/teacher**", fail)
+        teacher.locator("#set-chat").click()
+        said = teacher.locator("#said")
+        expect(said).to_have_text(words("ja")("connection.away"), timeout=SOON)
+        expect(said).to_have_attribute("role", "alert")
+        with teacher.expect_request("**/teacher?lang=ja", timeout=SOON):
+            pass  # the page asks by itself too, and stays
+        assert not lab.classroom.closed
+        teacher.unroute("**/teacher**")
+        teacher.locator("#set-chat").click()
+        expect(said).to_have_text(words("ja")("teacher.said_closed"), timeout=SOON)
+
+
 def test_votes_are_counted_once_hidden_until_shown_and_cleared(
     chromium: Browser,  # noqa: F811
     room: tuple[Lab, str],

@@ -22,12 +22,31 @@
     if (focused && document.activeElement?.id !== focused) document.getElementById(document.getElementById(focused) ? focused : "said").focus();
   }
 
+  async function ask(address, options) {
+    const answer = await fetch(address, options);
+    if (answer.status >= 500) throw new Error(`${answer.status}`); // a proxy's word for a lab that is away
+    return answer;
+  }
+
+  function away() {
+    const said = document.getElementById("said");
+    said.setAttribute("role", "alert");
+    said.className = "say bad";
+    said.textContent = said.dataset.away;
+  }
+
   document.addEventListener("submit", async (event) => {
     const form = event.target;
     if (!document.querySelector("[data-live]")) return;
     event.preventDefault();
-    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
-    renew(await answer.text(), true);
+    let answer, html;
+    try {
+      answer = await ask(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+      html = await answer.text();
+    } catch {
+      return away();
+    }
+    renew(html, true);
     if (answer.ok && ["suggest", "reset-form", "hub-form"].includes(form.id)) form.reset();
   });
 
@@ -47,7 +66,7 @@
   setInterval(async () => {
     if (document.hidden || !document.querySelector("[data-live]")) return;
     try {
-      renew(await (await fetch(location.pathname.replace(/\/teacher.*/, "/teacher") + `?lang=${document.documentElement.lang}`)).text());
+      renew(await (await ask(location.pathname.replace(/\/teacher.*/, "/teacher") + `?lang=${document.documentElement.lang}`)).text());
     } catch {
       // the lab does not answer: what is shown stays
     }

@@ -6,7 +6,7 @@ from functools import cache
 from html import escape
 
 from backend import hub
-from backend.catalog import CatalogEntry
+from backend.catalog import POCKET, CatalogEntry
 from backend.device import Room, room
 from backend.downloads import DownloadState
 from backend.errors import LabError
@@ -26,13 +26,19 @@ def downloads_card(lab: Lab, words: Words) -> str:
     """The form that looks a model up, each model asked for, and the catalogue."""
     if not lab.can("jobs"):
         return ""  # the models are on another server
-    here = room_of(lab)
+    here, settings, only = room_of(lab), lab.settings, ""
+    if not settings.on_loopback:
+        names = ", ".join(dict.fromkeys((settings.model, *POCKET, *settings.allowed_models)))
+        only = f'<p id="hub-only">{escape(words("hub.only", names=names))}</p>'
     entries = [entry for entry in lab.catalog() if not entry.path]
     options = "".join(f'<option value="{e.id}">{e.id}</option>' for e in entries)
-    body = (
-        f'<form method="post" action="/teacher/hub-look?lang={words.lang}" class="line"'
-        f' id="hub-form"><label>{escape(words("hub.model"))} '
+    known = (
+        f"<label>{escape(words('hub.model'))} "
         f'<select name="model" id="hub-model">{options}</select></label>'
+    )
+    body = (
+        f'{only}<form method="post" action="/teacher/hub-look?lang={words.lang}" class="line"'
+        f' id="hub-form">{known if entries else ""}'
         f'<label class="long">{escape(words("hub.typed"))} '
         '<input name="typed" id="hub-typed" autocomplete="off"></label>'
         f'<button id="hub-look" class="go">{escape(words("hub.look"))}</button></form>'

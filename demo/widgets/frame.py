@@ -4,7 +4,7 @@ from html import escape
 
 import gradio as gr
 
-from backend.device_memory import host_memory
+from backend.device_memory import together
 from backend.lab import Lab
 from demo.words import Words
 
@@ -48,13 +48,8 @@ def status_json(lab: Lab) -> dict[str, object]:
     """Return the frame's numbers; cheap, since every open page asks every three seconds."""
     stats = lab.status()
     current = next((m for m in stats.models if m.model == stats.current), None)
-    used, total = host_memory()
+    memory = together(current.device if current else "cpu")
     link = lab.classroom.link
-    if current and current.device.startswith("cuda"):
-        import torch
-
-        free, total = torch.cuda.mem_get_info()
-        used = total - free
     return {
         "state": stats.state,
         "detail": stats.detail,
@@ -62,8 +57,8 @@ def status_json(lab: Lab) -> dict[str, object]:
         "model": current.model if current else "",
         "precision": current.precision if current else "",
         "device": current.device.upper() if current else "",
-        "used": used,
-        "total": total,
+        "used": memory.ours_bytes if memory.device == "cpu" else memory.used_bytes,
+        "total": memory.total_bytes,
         "waiting": stats.queue_depth,
         "closed": lab.classroom.closed,
         "link": link and {"id": link.id, "tab": link.tab},

@@ -122,7 +122,10 @@ def _models(ledger: Ledger, words: Words) -> str:
 
 
 def steps_html(sizes: Sequence[int], words: Words) -> str:
-    """How many steps had one row, two, up to four, up to eight, ...: what share of all."""
+    """How many steps had one row, two, up to four, up to eight, ...: what share of all.
+
+    No sizes at all are those of another server: not known.
+    """
     steps, low, found = sum(sizes), 1, list[tuple[int, int, int]]()
     while low <= len(sizes):
         high = 1 if low == 1 else 2 * (low - 1)
@@ -136,7 +139,9 @@ def steps_html(sizes: Sequence[int], words: Words) -> str:
             f'<div class="bar"><span>{escape(words("monitor.rows_of", rows=rows))}</span>'
             f'<i style="width:{100 * share:.1f}%"></i><span class="n">{share:.0%}</span></div>'
         )
-    return f'<div class="src">{escape(words("monitor.steps_total", n=f"{steps:,}"))}</div>{bars}'
+    said = words("monitor.steps_total", n=f"{steps:,}" if sizes else NONE)
+    badge = f'<span class="badge">{escape(words("badge.measured"))}</span>'
+    return f'<div class="src">{badge} {escape(said)}</div>{bars}'
 
 
 def mine_html(places: Sequence[Place | None], words: Words) -> str:

@@ -74,7 +74,8 @@ def teacher_page(
     role = 'role="alert" class="say bad"' if problem else 'role="status" class="say"'
     body = (
         f"<p>{escape(words('teacher.known'))}</p>"
-        f'<div id="said" tabindex="-1" {role}>{escape(problem or done)}</div>'
+        f'<div id="said" tabindex="-1" {role} data-away="{escape(words("connection.away"))}">'
+        f"{escape(problem or done)}</div>"
         + models_card(lab, ledger, load, words)
         + downloads_card(lab, words)
         + ledger_card(ledger, words)
