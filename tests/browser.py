@@ -8,8 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
+PATIENCE = 30_000  # ms; others may keep the machine busy
+expect.set_options(timeout=PATIENCE)
 LAPTOP, PHONE = (1440, 900), (390, 844)
 ARGUMENTS = [
     "--no-sandbox",
@@ -45,6 +47,7 @@ def visit(
         color_scheme="dark" if dark else "light",
         has_touch=size == PHONE,
     )
+    context.set_default_timeout(2 * PATIENCE)
     page, left, failed = context.new_page(), list[str](), list[str]()
 
     def asked(url: str) -> None:
@@ -55,7 +58,7 @@ def visit(
     page.on("request", lambda request: asked(request.url))
     page.on("pageerror", lambda error: failed.append(str(error)))
     page.goto(f"{site}/?tab={tab}")
-    page.locator(f"#tab-{tab} .title h2").wait_for(timeout=30_000)
+    page.locator(f"#tab-{tab} .title h2").wait_for()
     yield page
     assert not left, "requests left the machine"
     assert not failed

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -70,9 +70,8 @@ def slowed(lab: Lab) -> Iterator[Channel[object]]:
             time.sleep(0.02)
             yield None
 
-    channel = lab.engine.scheduler.run(lab.engine.model(), pause, person="a test")
-    yield channel
-    channel.close()
+    with closing(lab.engine.scheduler.run(lab.engine.model(), pause, person="a test")) as channel:
+        yield channel
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import functools
 import hashlib
 import threading
 import time
@@ -141,6 +142,7 @@ def large(name: str) -> bool:
     return name.endswith(".safetensors")
 
 
+@functools.cache
 def digest(data: bytes) -> str:
     """Return a file's hash, its ETag."""
     return hashlib.sha256(data).hexdigest()

@@ -149,8 +149,8 @@ def test_a_client_killed_frees_its_rows_within_two_steps(
         close = ticket.channel.close
 
         def closed() -> None:
-            heard.append(len(ticket.step_times_s))
             close()
+            heard.append(len(ticket.step_times_s))
 
         ticket.channel.close = closed  # type: ignore[method-assign]
         line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # as if killed

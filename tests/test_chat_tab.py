@@ -13,7 +13,7 @@ from backend.personas import CARDS, marks_in
 from backend.types import SamplingParams
 from demo.widgets.chat_log import as_text, shown
 from pocket.voices import VOICES
-from tests.browser import LAPTOP, PHONE, chromium, visit  # noqa: F401  # a fixture
+from tests.browser import LAPTOP, PATIENCE, PHONE, chromium, visit  # noqa: F401  # a fixture
 from tests.test_generate_tab import serious
 
 pytestmark = pytest.mark.browser
@@ -26,7 +26,7 @@ DONE = {"en": "end token", "ja": "終了トークン"}
 def _patience() -> Iterator[None]:
     expect.set_options(timeout=SLOW)
     yield
-    expect.set_options(timeout=5_000)
+    expect.set_options(timeout=PATIENCE)
 
 
 def send(page: Page, lang: str, text: str, turn: int) -> None:

@@ -139,10 +139,10 @@ def test_a_mask_is_cheap_on_the_model_thread(loaded: LoadedModel) -> None:
     rows = [(found, found.first)] * 32
     logits = torch.randn(32, loaded.info.vocab_size)
     constrained(logits, rows)
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(20):
         constrained(logits, rows)
-    assert (time.perf_counter() - began) / 20 < 0.02  # 32 rows; a step of the model takes longer
+    assert (time.thread_time() - began) / 20 < 0.02  # 32 rows; a step of the model takes longer
 
 
 def test_the_end_is_allowed_exactly_where_the_text_matches(loaded: LoadedModel) -> None:

@@ -26,7 +26,7 @@ def run(tmp_path: Path, name: str, values: dict[str, object]) -> str:
         cwd=SNIPPETS.parent.parent,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,  # beside other work; test_snippets holds each as it stands to its minute
         check=False,
     )
     assert done.returncode == 0, done.stderr

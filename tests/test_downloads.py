@@ -30,7 +30,7 @@ from tests.test_teacher_page import SOON, teaching
 
 def until(downloads: Downloads, *phases: str) -> DownloadState:
     """Wait for the first model's phase."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while (state := downloads.states()[0]).phase not in phases:
         assert time.monotonic() < end, state
         time.sleep(0.01)
@@ -86,7 +86,7 @@ def test_who_waits_for_a_stopped_download_is_told(
     while not downloads.states() or downloads.states()[0].phase != "downloading":
         time.sleep(0.01)
     downloads.stop(POCKET)
-    waiting.join(20)
+    waiting.join(60)
     assert told == ["download_stopped"]
 
 

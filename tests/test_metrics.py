@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import re
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,8 +17,8 @@ from backend.ledger import Holding, Ledger
 from backend.metrics import OPERATIONS, TOOLS, Metrics, label
 from backend.settings import Settings
 from backend.types import EngineStats, ModelInfo, RequestStats, SamplingParams
+from tests.test_scheduler import LONG, PROMPT
 
-PROMPT = "Tell me a story about a dragon."
 DESIGN = {  # name: (type, labels)
     "requests_total": ("counter", "operation model precision outcome"),
     "request_duration_seconds": ("histogram", "operation model"),
@@ -165,8 +166,7 @@ def test_outcomes_sum_to_the_requests_and_tokens_to_what_was_seen(used: Lab) -> 
         seen += sum(len(g.steps) for g in lab.generate(PROMPT, SamplingParams(max_new_tokens=n)))
     assert value(lab, "tokens_total", direction="output", model="pocket-chat") == seen
 
-    endless = SamplingParams(max_new_tokens=400, do_sample=True, temperature=99)
-    stream = lab.stream(PROMPT, endless)
+    stream = lab.stream(PROMPT, LONG)
     next(stream)
     stream.close()
     for operation, wrong in (("chat", ""), ("somebody's own", "x" * 10**6)):
@@ -178,13 +178,13 @@ def test_outcomes_sum_to_the_requests_and_tokens_to_what_was_seen(used: Lab) -> 
 
     async def left(**fields: object) -> None:
         """Leave at the first word of waiting."""
-        updates = lab.aupdates(PROMPT, endless, **fields)  # type: ignore[arg-type]
+        updates = lab.aupdates(PROMPT, LONG, **fields)  # type: ignore[arg-type]
         async with contextlib.aclosing(updates):
             await anext(updates)
 
     async def in_line() -> None:
         """Leave a patient request that its person's limits keep out of the line."""
-        mine = [lab.aupdates(PROMPT, endless, person="p") for _ in range(2)]
+        mine = [lab.aupdates(PROMPT, LONG, person="p") for _ in range(2)]
         for one in mine:
             await anext(one)
         await left(person="p", patient=True)
@@ -210,8 +210,10 @@ def test_outcomes_sum_to_the_requests_and_tokens_to_what_was_seen(used: Lab) -> 
 def test_leaving_while_the_model_loads_and_a_bug_are_counted(
     used: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    go = threading.Event()
+
     def slow(*_: object, **__: object) -> None:
-        time.sleep(0.2)
+        go.wait(60)
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(used.engine, "pending", slow)
@@ -221,6 +223,7 @@ def test_leaving_while_the_model_loads_and_a_bug_are_counted(
         updates = used.aupdates(PROMPT)
         assert (await anext(updates)).waiting == "loading"
         await updates.aclose()
+        go.set()
 
     asyncio.run(leave())
     with pytest.raises(RuntimeError):
@@ -240,7 +243,7 @@ def test_an_openai_client_that_leaves_has_disconnected() -> None:
 
 def test_people_are_counted_once_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     lab, now_s = Lab(Settings()), 1000.0
-    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    monkeypatch.setattr("backend.metrics.time", SimpleNamespace(monotonic=lambda: now_s))
     for person in ("a", "b", "a"):
         lab.saw_person(person)
     assert value(lab, "people") == 2

@@ -47,7 +47,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def test_its_text_is_the_models(served: str, lab: Lab) -> None:

@@ -3,12 +3,11 @@
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
 
-from backend.duckduckgo import duckduckgo
+from backend.duckduckgo import duckduckgo, import_packages
 from backend.errors import LabError
 from backend.retrieval import FIRST_REST_S, Found, Retrieval, cleaned, link_of
 
@@ -42,6 +41,7 @@ class FakeDDGS:
 def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeDDGS]:
     import ddgs
 
+    import_packages()  # before a search, whose limit would count it
     made = type("DDGS", (FakeDDGS,), {"asked": [], "answer": staticmethod(lambda: ROWS)})
     monkeypatch.setattr(ddgs, "DDGS", made)
     return made
@@ -151,18 +151,17 @@ def test_a_good_answer_ends_the_back_off(fake: type[FakeDDGS]) -> None:
 
 
 def test_a_network_cut_in_mid_search_is_left_behind() -> None:
-    cut = threading.Event()
+    cut, ended = threading.Event(), list[str]()
 
     def hangs(query: str, most: int) -> list:
-        cut.wait(20)
+        cut.wait(60)
+        ended.append(query)
         return []
 
     searching = Retrieval(ask=hangs, limit_s=0.3)
-    begun = time.monotonic()
     found = searching.search("NAIST")
-    took_s = time.monotonic() - begun
+    assert not ended
     cut.set()
-    assert took_s < 2
     assert (found.source, found.failure) == ("offline", "timeout")
     assert found.hits[0].title == "NAIST"
 
@@ -173,7 +172,7 @@ def test_a_class_that_searches_a_dead_network_leaves_few_threads_behind() -> Non
 
     def hangs(query: str, most: int) -> list:
         begun.append(query)
-        cut.wait(20)
+        cut.wait(60)
         return []
 
     searching = Retrieval(ask=hangs, limit_s=0.5)
@@ -185,7 +184,7 @@ def test_a_class_that_searches_a_dead_network_leaves_few_threads_behind() -> Non
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
     cut.set()
     assert len(found) == 40
     assert {f.source for f in found} == {"offline"}

@@ -8,6 +8,7 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
+from backend.duckduckgo import import_packages
 from backend.grounding import asks, cite, with_marks
 from backend.lab import Lab
 from backend.offline_search import Page, shipped
@@ -150,6 +151,7 @@ def test_a_hostile_page_stays_text(
         def text(self, query: str, **settings: object) -> list[dict]:
             return HOSTILE
 
+    import_packages()  # before the search, whose limit would count it
     monkeypatch.setattr(ddgs, "DDGS", Fake)
     monkeypatch.setattr(lab.retrieval, "_rest_until", 0.0)
     settings, calls = lab.settings, lab.metrics_text()[0].decode().count("tool_calls_total{")

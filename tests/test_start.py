@@ -47,9 +47,9 @@ def test_it_serves_and_ends_on_sigterm() -> None:
     )
     assert process.stdout
     address = process.stdout.readline().split()[-1]
-    with urllib.request.urlopen(address + "livez", timeout=30) as answer:
+    with urllib.request.urlopen(address + "livez", timeout=120) as answer:
         assert answer.status == 200
-    with urllib.request.urlopen(address, timeout=30) as answer:
+    with urllib.request.urlopen(address, timeout=120) as answer:
         assert b"LLM Tutorial Lab" in answer.read()
     process.send_signal(signal.SIGTERM)
-    assert process.wait(15) == 0
+    assert process.wait(60) == 0

@@ -30,7 +30,7 @@ LONG = ["Tell me a story about a dragon.", "", True, 100.0, 1.0, 0, 0.0, 512, 1]
 
 @pytest.fixture(scope="module")
 def shared(site: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=site) as client:
+    with httpx.Client(base_url=site, timeout=60) as client:
         yield client
 
 
@@ -154,7 +154,9 @@ def join(site: str, session: str, api_name: str, data: list[object]) -> str:
     return str(httpx.post(f"{site}/gradio_api/queue/join", json=body).json()["event_id"])
 
 
-def test_a_stream_comes_as_it_is_made_uncompressed_and_in_parts(site: str, lab: Lab) -> None:
+def test_a_stream_comes_as_it_is_made_uncompressed_and_in_parts(
+    site: str, lab: Lab, slowly: Channel[object]
+) -> None:
     event = join(site, "parts", "complete", LONG)
     answer = events(site, "parts")
     assert answer.getheader("x-accel-buffering") == "no"
@@ -278,6 +280,6 @@ def test_a_page_outlives_its_connection(
         page.evaluate("window.lab.silentMs = 35000")
         page.locator("#generate-go").click()
         ended = says("reason.length")
-        expect(page.locator("#generate-status")).to_contain_text(ended, timeout=20_000)
+        expect(page.locator("#generate-status")).to_contain_text(ended, timeout=60_000)
         assert page.locator("#generate-prompt textarea").input_value().endswith("a typed cat.")
         assert page.evaluate("window.before")  # it was not loaded anew

@@ -25,7 +25,7 @@ from demo.widgets.pairs import pair_of_runs
 from demo.widgets.sweep import cell_of
 from demo.words import LANGS, Lang, words
 from tests.browser import LAPTOP, chromium, visit  # noqa: F401  # a fixture
-from tests.conftest import serve
+from tests.conftest import serve, slowed
 from tests.test_leaving import LONG
 from tests.test_scheduler import PROMPT, endless, until
 
@@ -131,8 +131,9 @@ def test_a_learners_fifth_run_is_refused_with_what_to_do(
     room: tuple[Lab, str], lang: str, path: str
 ) -> None:
     lab, site = room
-    cookies = httpx.get(f"{site}{path}").cookies
-    [answer] = asyncio.run(refused(site, path, cookies, 5))
+    cookies = httpx.get(f"{site}{path}", timeout=60).cookies
+    with slowed(lab):  # the four last until the fifth is refused
+        [answer] = asyncio.run(refused(site, path, cookies, 5))
     told = json.loads(answer.removeprefix("event: error\ndata: "))["error"]
     assert re.fullmatch(TEXTS[lang], told)
     assert until(lambda: lab.status().active_streams + lab.status().queue_depth == 0)
