@@ -9,7 +9,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import reduce
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,8 +18,7 @@ import yaml
 
 MONITORING = Path(__file__).resolve().parent.parent / "monitoring"
 THRESHOLD = re.compile(r"\s(?:==|[<>]=?)\s[\d.e]+")
-# what Grafana puts in: at a scrape a second, and for the device that is chosen
-GIVEN = {"$__rate_interval": "1m", "$device": "cpu"}
+RATE_INTERVAL = "1m"  # what Grafana puts in for $__rate_interval, at a scrape a second
 
 
 def needs(program: str) -> str:
@@ -71,7 +69,7 @@ class Prometheus:
         """Return those of the expressions that have no series with a number now."""
         found = {}
         for place, expr in asked.items():
-            query = reduce(lambda text, name: text.replace(name, GIVEN[name]), GIVEN, expr)
+            query = expr.replace("$__rate_interval", RATE_INTERVAL)
             series = self.get("query", query=query)["result"]
             if all(math.isnan(float(one["value"][1])) for one in series):
                 found[place] = expr
