@@ -14,9 +14,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from backend.errors import LabError
+
+if TYPE_CHECKING:
+    from huggingface_hub import CachedRepoInfo
 
 VARIABLES = ("HF_HOME", "HF_HUB_CACHE", "HF_ASSETS_CACHE", "HF_TOKEN_PATH")
 ASK = (
@@ -122,8 +125,7 @@ def cached(folder: Path | None = None) -> list[CachedRepo]:
     except CacheNotFound:
         return []
     found = [
-        CachedRepo(id=r.repo_id, kind=r.repo_type, bytes=r.size_on_disk, files=r.nb_files)
-        for r in repos
+        CachedRepo(id=r.repo_id, kind=r.repo_type, bytes=_held(r), files=r.nb_files) for r in repos
     ]
     return sorted(found, key=lambda repo: (-repo.bytes, repo.id))
 
@@ -148,10 +150,16 @@ def delete(repo_id: str, *, in_use: Sequence[str], folder: Path | None = None) -
             "Choose one of those listed",
             value=str(repo_id)[:80],
         )
+    freed = sum(map(_held, repos))
     for repo in repos:  # alone: a copy under another id has the same revisions
         alone = dataclasses.replace(info, repos=frozenset({repo}))
         alone.delete_revisions(*(revision.commit_hash for revision in repo.revisions)).execute()
-    return sum(repo.size_on_disk for repo in repos)
+    return freed
+
+
+def _held(repo: "CachedRepoInfo") -> int:
+    """Return what a repository takes on disk, the parts of an interrupted download too."""
+    return max(repo.size_on_disk, tree_bytes(repo.repo_path / "blobs"))
 
 
 def resolve(env: Mapping[str, str]) -> Resolved:

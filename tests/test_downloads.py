@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import constants
 from playwright.sync_api import Browser, expect
 
-from backend import hub
+from backend import hub, hub_cache
 from backend.device import Room
 from backend.downloads import Downloads, DownloadState
 from backend.errors import LabError
@@ -58,6 +58,8 @@ def test_look_start_stop_and_go_on(served: Hub) -> None:  # noqa: F811
     downloads.stop(POCKET)
     stopped = until(downloads, "stopped")
     assert 0 < stopped.done_bytes < found.bytes
+    [held] = hub_cache.cached(Path(constants.HF_HUB_CACHE))
+    assert held.bytes >= stopped.done_bytes, "the cache's list shows what it takes"
     assert hub.missing_bytes(found) <= found.bytes - stopped.done_bytes
     downloads.start(POCKET)
     until(downloads, "done")
