@@ -1,5 +1,7 @@
 """Journeys through the Memory tab, in Chromium: estimate, bits, copies, proofs, exercises."""
 
+import contextlib
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -23,7 +25,8 @@ def unfold(page: Page, *names: str) -> None:
         label = page.locator(f"#memory-{name} .label-wrap").first
         while "open" not in (label.get_attribute("class") or "").split():
             label.press("Enter")
-            page.wait_for_timeout(200)
+            with contextlib.suppress(AssertionError):  # a second press would close it again
+                expect(label).to_contain_class("open", timeout=3_000)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 from gradio_client import Client
 from playwright.sync_api import Browser, expect
 
+from backend.channel import Channel
 from backend.lab import Lab
 from demo.words import Lang, words
 from tests.browser import chromium  # noqa: F401  # a fixture
@@ -113,7 +114,7 @@ def test_probes_are_not_for_the_world(client: httpx.Client, proxy: str) -> None:
 
 
 def test_tokens_come_as_they_are_made_and_leaving_is_seen(
-    client: httpx.Client, proxy: str, lab: Lab
+    client: httpx.Client, proxy: str, lab: Lab, slowly: Channel[object]
 ) -> None:
     with client.stream("POST", f"{proxy}/v1/completions", json=LONG) as answer:
         assert answer.status_code == 200

@@ -5,6 +5,7 @@ import statistics
 import pytest
 from playwright.sync_api import Browser, expect
 
+from backend.channel import Channel
 from backend.diversity import self_bleu
 from backend.lab import Lab
 from backend.types import SamplingParams
@@ -93,7 +94,12 @@ def test_the_sweep_opens_its_cells_by_keyboard_and_is_kept(
         assert not serious(page)
 
 
-def test_stop_ends_the_sweep(chromium: Browser, site: str, lab: Lab) -> None:  # noqa: F811
+def test_stop_ends_the_sweep(
+    chromium: Browser,  # noqa: F811
+    site: str,
+    lab: Lab,
+    slowly: Channel[object],
+) -> None:
     with visit(chromium, site, lang="en", size=LAPTOP, tab="diversity") as page:
         page.locator("#samples-max-new-tokens input").fill("500")
         page.locator("#samples-sweep .label-wrap").click()
