@@ -74,6 +74,7 @@ MOST_SESSIONS = 1000  # the ones used last, of each language
 def build(lab: Lab, identity: Identity, words: Words) -> gr.Blocks:
     """Build the whole page in one language."""
     with gr.Blocks(title=words("app.title"), fill_width=True, analytics_enabled=False) as page:
+        page.space_id = None  # on a Space Gradio would fetch fonts and a header from elsewhere
         header(lab, words)
         labels = {
             tab_id: f"{section} {words(f'{tab_id}.tab')}".strip() for tab_id, section, _ in TABS

@@ -255,7 +255,7 @@ def test_a_space_starts_as_spaces_start_it(up: str, tmp_path: Path) -> None:
     port = free_port()
     name = run(
         *("docker", "run", "--detach", "--user", "1000", "--publish", f"127.0.0.1:{port}:7860"),
-        *("--env", "SPACE_ID=class/lab", "lab-test-space"),
+        *("--env", "SYSTEM=spaces", "--env", "SPACE_ID=class/lab", "lab-test-space"),
     ).strip()
     try:
         site = f"http://127.0.0.1:{port}"

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import gradio
 import pytest
 from fastapi.testclient import TestClient
 
@@ -98,6 +99,18 @@ def test_the_teachers_page_stays_under_the_path(client: TestClient) -> None:
     assert 'action="/lab/teacher/tab?lang=en"' in page
     assert 'value="https://lab.example.org/lab/class"' in page
     assert '="/teacher' not in page
+
+
+@pytest.mark.slow
+def test_on_a_space_nothing_comes_from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYSTEM", "spaces")
+    monkeypatch.setenv("SPACE_ID", "class/lab")
+    assert gradio.utils.get_space() == "class/lab"
+    lab = Lab(Settings(host="0.0.0.0", no_auth=True))
+    space = TestClient(create_app(lab))
+    for path in ("/config", "/ja/config"):
+        assert space.get(path).json()["space_id"] is None
+    lab.close()
 
 
 @pytest.mark.parametrize(
