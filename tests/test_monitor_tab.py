@@ -13,6 +13,7 @@ from backend.types import SamplingParams
 from demo.live import Live
 from demo.tabs.monitor import nearest
 from demo.widgets.machine_now import mine_html, minute, steps_html
+from demo.widgets.streams_panel import Measured, runs_html
 from demo.words import words
 from tests.browser import LAPTOP, PHONE, chromium, visit  # noqa: F401  # a fixture
 from tests.conftest import serve
@@ -61,6 +62,11 @@ def test_a_look_is_shared_and_a_rate_is_of_the_last_seconds(lab: Lab) -> None:
     assert second.tokens_per_s == pytest.approx((second.tokens - first.tokens) / 2)
     assert second.first_token_s is not None
     assert watch.look(1100.0).tokens_per_s is None  # what lies between was not looked at
+
+
+def test_a_limit_of_one_token_leaves_no_step_to_measure() -> None:
+    one = Measured(rows=1, first_s=0.1, step_s=0.0, tokens=1, took_s=0.1)
+    assert runs_html({1: one}, words("en")).count("<td>–</td>") == 1
 
 
 def test_drawings_say_their_numbers() -> None:

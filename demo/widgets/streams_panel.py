@@ -81,7 +81,7 @@ def runs_html(runs: Mapping[int, Measured], words: Words) -> str:
         cells = (
             seconds(run.first_s),
             seconds(run.step_s),
-            rate(1 / run.step_s),
+            rate(1 / run.step_s) if run.step_s else "–",  # of one token there is no step
             rate(run.tokens_per_s),
             times,
         )
