@@ -38,7 +38,8 @@ COPY benchmarks/results benchmarks/results
 COPY deploy deploy
 COPY backend backend
 COPY demo demo
-RUN python -m compileall -q backend demo pocket
+# what a training just wrote only its owner may read
+RUN find . ! -perm -a=r -exec chmod a+rX {} + && python -m compileall -q backend demo pocket
 USER 1000:1000
 EXPOSE 7860
 # a large model loads, or is downloaded, before the lab is ready

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from backend.errors import LabError
 from backend.lab import Lab
 from backend.queueing import Limits, Line
 from backend.settings import Settings
@@ -13,7 +14,7 @@ from backend.types import SamplingParams
 from demo.live import Live
 from demo.tabs.monitor import nearest
 from demo.widgets.machine_now import mine_html, minute, steps_html
-from demo.widgets.streams_panel import Measured, runs_html
+from demo.widgets.streams_panel import measured
 from demo.words import words
 from tests.browser import LAPTOP, PHONE, chromium, visit  # noqa: F401  # a fixture
 from tests.conftest import serve
@@ -64,9 +65,15 @@ def test_a_look_is_shared_and_a_rate_is_of_the_last_seconds(lab: Lab) -> None:
     assert watch.look(1100.0).tokens_per_s is None  # what lies between was not looked at
 
 
-def test_a_limit_of_one_token_leaves_no_step_to_measure() -> None:
-    one = Measured(rows=1, first_s=0.1, step_s=0.0, tokens=1, took_s=0.1)
-    assert runs_html({1: one}, words("en")).count("<td>–</td>") == 1
+@pytest.mark.anyio
+async def test_a_limit_of_one_token_leaves_no_step_to_measure() -> None:
+    lab = Lab(Settings(threads=1, max_new_tokens=1))
+    try:
+        lab.engine.model()
+        with pytest.raises(LabError, match="max_new_tokens"):
+            _ = [one async for one in measured(lab, 1, words("en"), person="p")]
+    finally:
+        lab.close()
 
 
 def test_drawings_say_their_numbers() -> None:

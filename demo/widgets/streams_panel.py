@@ -43,7 +43,7 @@ async def measured(
         do_sample=True,
         temperature=100.0,  # any token: the end is as rare as all others
         num_return_sequences=rows,
-        max_new_tokens=min(NEW_TOKENS, lab.settings.max_new_tokens),
+        max_new_tokens=max(2, min(NEW_TOKENS, lab.settings.max_new_tokens)),  # one has no step
         seed=1,
         num_alternatives=0,
     )
@@ -81,7 +81,7 @@ def runs_html(runs: Mapping[int, Measured], words: Words) -> str:
         cells = (
             seconds(run.first_s),
             seconds(run.step_s),
-            rate(1 / run.step_s) if run.step_s else "–",  # of one token there is no step
+            rate(1 / run.step_s),
             rate(run.tokens_per_s),
             times,
         )
