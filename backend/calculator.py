@@ -36,7 +36,9 @@ def tokens(expression: str) -> list[str]:
             value=len(expression),
             allowed=LONGEST,
         )
-    text = unicodedata.normalize("NFKC", expression).translate(SIGNS).rstrip()
+    # a raised digit stays as it is, and is refused: NFKC makes 32 of 3²
+    plain = "".join(c if raised(c) else unicodedata.normalize("NFKC", c) for c in expression)
+    text = plain.translate(SIGNS).rstrip()
     found, at = list[str](), 0
     while at < len(text):
         match = TOKEN.match(text, at)
@@ -45,6 +47,11 @@ def tokens(expression: str) -> list[str]:
         found.append(match[1] or match[2])
         at = match.end()
     return found
+
+
+def raised(character: str) -> bool:
+    """True for a character written above or below the line, such as ²."""
+    return unicodedata.decomposition(character).startswith(("<super>", "<sub>"))
 
 
 def shown(value: Fraction) -> str:

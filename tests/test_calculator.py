@@ -76,6 +76,9 @@ def test_values(expression: str, value: str) -> None:
         ("1\x002", "calculator_syntax"),
         ("\ud800", "calculator_syntax"),
         ("٣+٤", "calculator_syntax"),
+        ("3²", "calculator_syntax"),  # not 32
+        ("2⁻¹", "calculator_syntax"),
+        ("10₂", "calculator_syntax"),
     ],
 )
 def test_refusals_are_fast_and_translated(expression: str, code: str) -> None:
