@@ -14,11 +14,14 @@ from backend.retrieval import Hit
 from pocket.facts import FORMS, Form, numbered, value, with_context
 
 JAPANESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
-SENTENCE = re.compile(r"[^.!?。！？\n]+(?:[.!?。！？]+(?=\s|$|[^\w])|[。！？]|\n|$)")
+# a dot inside 3.5 or example.com ends nothing
+SENTENCE = re.compile(r"(?:[^.!?。！？\n]|[.!?](?=[.!?]*[a-z0-9]))+(?:[.!?。！？]+|\n|$)", re.I)
 WRITTEN = re.compile(r"\s*\[(\d{1,3})\]")
 # what a chat template may take for its own: kept readable, no longer a mark
 MARKS = re.compile(r"<(?=[/|<]|[a-z_]+>)|\[(?=/?INST\])", re.I)
-RUNS = re.compile(r"[a-z0-9]+|[\u30a1-\u30fa\u30fc]+|[\u3400-\u9fff々]+", re.I)
+RUNS = re.compile(
+    r"[0-9]+(?:[.,][0-9]+)+|[a-z0-9]+|[\u30a1-\u30fa\u30fc]+|[\u3400-\u9fff々]+", re.I
+)
 INSIDE = re.compile(r"[\u3041-\u3096\u3400-\u9fff々]+")
 HIRAGANA = re.compile(r"[\u3041-\u3096]{2,}")
 COMMON = frozenset(  # English words that carry no fact

@@ -111,6 +111,25 @@ def test_citations_always_resolve_and_right_copies_are_always_cited() -> None:
         assert not [s for s in cite(fact.sentence, [], fact.question) if s.passage]
 
 
+@pytest.mark.parametrize(
+    ("answer", "sentences"),
+    [
+        ("It is 3.5 m tall. It is 4.5 m wide.", ["It is 3.5 m tall.", "It is 4.5 m wide."]),
+        ("See example.com for more!", ["See example.com for more!"]),
+        ("高さは3.5mです。幅は2mです。", ["高さは3.5mです。", "幅は2mです。"]),
+        ("Yes... It costs $1,000.50.\nGood", ["Yes...", "It costs $1,000.50.", "Good"]),
+        ("はい?いいえ.", ["はい?", "いいえ."]),
+    ],
+)  # fmt: skip
+def test_a_dot_inside_a_word_loses_nothing(answer: str, sentences: list[str]) -> None:
+    assert [s.text for s in cite(answer, [], QUESTION)] == sentences
+
+
+def test_a_decimal_number_is_one_number() -> None:
+    told = ["It is 5.3 m tall.", "It is 3.5 m tall."]
+    assert [s.passage for s in cite("It is 3.5 m tall.", told, QUESTION)] == [2]
+
+
 def test_marks_are_written_behind_their_sentences() -> None:
     cited = cite("It is Somun. It is Berlin.", [DONATH], QUESTION)
     assert with_marks(cited, ja=False) == "It is Somun. [1] It is Berlin."
