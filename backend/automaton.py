@@ -5,9 +5,6 @@ the *bytes*, so a character may come in pieces. The end token is allowed exactly
 matches. Importing this imports no torch.
 """
 
-import pickle
-import subprocess
-import sys
 import threading
 from array import array
 from bisect import bisect_left
@@ -15,10 +12,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend.constraint import too_large, wrong
+from backend.constraint import worked, wrong
 from backend.errors import LabError
 from backend.types import Constraint, Request
 
@@ -27,12 +23,8 @@ if TYPE_CHECKING:
 
     from backend.models import LoadedModel
 
-BUILD_CPU_S = 5  # of the processor
-BUILD_S = 60.0  # in all, where the machine is busy
-BUILD_BYTES = 2 * 2**30
 KEPT = 32  # automata of all models
 OUT = -1  # no state
-WORKER = Path(__file__).with_name("token_index.py")
 
 
 class Automaton:
@@ -121,7 +113,6 @@ class Automaton:
 
 _kept: OrderedDict[tuple[int, str], tuple["LoadedModel", Automaton]] = OrderedDict()
 _keeping = threading.Lock()
-_building = threading.Semaphore(2)
 
 
 def automaton(constraint: Constraint, loaded: "LoadedModel") -> Automaton:
@@ -152,23 +143,7 @@ def build(constraint: Constraint, loaded: "LoadedModel") -> Automaton:
     for token_id in range(loaded.info.vocab_size):
         if not vocabulary.is_silent(token_id) and token_id not in loaded.end_ids:
             table.setdefault(vocabulary.data(token_id), []).append(token_id)
-    order = pickle.dumps(
-        (constraint.pattern, table, loaded.info.vocab_size, BUILD_BYTES, BUILD_CPU_S)
-    )
-    try:
-        with _building:
-            done = subprocess.run(
-                [sys.executable, "-P", str(WORKER)],
-                input=order,
-                capture_output=True,
-                timeout=BUILD_S,
-                check=False,
-            )
-    except subprocess.TimeoutExpired:
-        raise too_large() from None
-    if done.returncode:
-        raise too_large()
-    answer = pickle.loads(done.stdout)
+    answer = worked("graph", constraint.pattern, table, loaded.info.vocab_size)
     if isinstance(answer, str):
         raise unbuilt(constraint, answer)
     first, ends, starts, tokens, targets = answer

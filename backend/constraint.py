@@ -6,15 +6,25 @@ blank before a word into the word's token). Importing this imports no torch.
 """
 
 import json
+import pickle
 import re
+import subprocess
+import sys
+import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from backend.errors import LabError
 from backend.types import Constraint
 
 MOST_CHARACTERS = 20_000  # of a pattern, also of the one a schema becomes
 MOST_CHOICES = 200
+BUILD_CPU_S = 5  # of the processor
+BUILD_S = 60.0  # in all, where the machine is busy
+BUILD_BYTES = 2 * 2**30
+WORKER = Path(__file__).with_name("token_index.py")
 SPECIAL = frozenset(r"\.+*?()|[]{}^$#&-~")
+_building = threading.Semaphore(2)
 
 
 def choice(texts: Sequence[str]) -> Constraint:
@@ -45,9 +55,7 @@ def regex(pattern: str) -> Constraint:
 
 
 def json_schema(schema: str | Mapping[str, object]) -> Constraint:
-    """JSON of the shape that a schema describes. Raises LabError."""
-    from outlines_core.json_schema import build_regex_from_schema
-
+    """JSON of the shape that a schema describes; blocks. Raises LabError."""
     try:
         parsed = json.loads(schema) if isinstance(schema, str) else dict(schema)
         if not isinstance(parsed, dict):
@@ -55,12 +63,38 @@ def json_schema(schema: str | Mapping[str, object]) -> Constraint:
         text = json.dumps(parsed, ensure_ascii=False)
         if len(text) > MOST_CHARACTERS:
             raise too_large()
-        pattern = build_regex_from_schema(text)
     except LabError:
         raise
     except (ValueError, RecursionError, TypeError) as error:
         raise wrong("constraint_schema", str(error)) from None
+    made = worked("pattern", text, MOST_CHARACTERS)
+    if isinstance(made, str):
+        raise wrong("constraint_schema", made)
+    [pattern] = made
     return checked("json", pattern)
+
+
+def worked(task: str, *arguments: object) -> str | tuple:
+    """Return what a function of backend.token_index gives, or what was wrong; blocks.
+
+    In a process that can be ended. Raises LabError where it takes too long or too much memory.
+    """
+    order = pickle.dumps((task, arguments, BUILD_BYTES, BUILD_CPU_S))
+    try:
+        with _building:
+            done = subprocess.run(
+                [sys.executable, "-P", str(WORKER)],
+                input=order,
+                capture_output=True,
+                timeout=BUILD_S,
+                check=False,
+            )
+    except subprocess.TimeoutExpired:
+        raise too_large() from None
+    if done.returncode:
+        raise too_large()
+    made: str | tuple = pickle.loads(done.stdout)
+    return made
 
 
 def checked(kind: str, pattern: str) -> Constraint:

@@ -1,14 +1,15 @@
 """A regular expression over a vocabulary's bytes, as a graph of tokens; a process of its own.
 
-Willard and Louf (2023), by outlines_core. Its building cannot be interrupted and a pattern can ask
-for any memory, so this process limits itself and whoever reads ends it. In: a pickle of (pattern,
-table of bytes -> ids, an id for the end, most bytes of memory, most seconds of the processor); out:
-a pickle of `Graph`, or of what was wrong as a str.
+Willard and Louf (2023), by outlines_core. Its building cannot be interrupted and a pattern or a
+schema can ask for any memory, so this process limits itself and whoever reads ends it. In: a pickle
+of (name of a function, its arguments, most bytes of memory, most seconds of the processor); out: a
+pickle of what it returns, or of what was wrong as a str.
 """
 
 import pickle
 import sys
 from array import array
+from collections.abc import Callable
 
 MOST_EDGES = 4_000_000
 
@@ -55,6 +56,16 @@ def graph(pattern: str, table: dict[bytes, list[int]], end_id: int) -> Graph:
     return number[begin], ends, starts, tokens, targets
 
 
+def pattern(schema: str, longest: int) -> tuple[str]:
+    """Return a JSON schema as a regular expression; each array around an array doubles it."""
+    from outlines_core.json_schema import build_regex_from_schema
+
+    made = build_regex_from_schema(schema)
+    if len(made) > longest:
+        raise MemoryError
+    return (made,)
+
+
 def after_blank(
     table: dict[bytes, list[int]], edges: dict[int, dict[int, int]], first: int
 ) -> dict[int, int]:
@@ -83,9 +94,12 @@ def after_blank(
     }
 
 
+TASKS: dict[str, Callable[..., tuple]] = {"graph": graph, "pattern": pattern}
+
+
 def main() -> None:
     """Read, limit the memory, build, write."""
-    pattern, table, end_id, most_bytes, most_s = pickle.load(sys.stdin.buffer)
+    task, arguments, most_bytes, most_s = pickle.load(sys.stdin.buffer)
     try:
         import resource
 
@@ -94,8 +108,8 @@ def main() -> None:
     except (ImportError, ValueError, OSError):
         pass  # Windows and macOS: the reader's time limit holds
     try:
-        answer: Graph | str = graph(pattern, table, end_id)
-    except ValueError as error:
+        answer: tuple | str = TASKS[task](*arguments)
+    except (ValueError, TypeError) as error:
         answer = str(error)
     pickle.dump(answer, sys.stdout.buffer)
 

@@ -54,6 +54,14 @@ CASES = {
 }
 
 
+def nested(depth: int) -> dict[str, object]:
+    """Arrays in arrays: the expression doubles with each."""
+    schema: dict[str, object] = {"type": "null"}
+    for _ in range(depth):
+        schema = {"type": "array", "items": schema}
+    return schema
+
+
 def ids_of(generations: list[Generation]) -> list[list[int]]:
     return [[step.token_id for step in g.steps] for g in generations]
 
@@ -204,6 +212,8 @@ def test_the_longest_match_is_known(lab: Lab, loaded: LoadedModel) -> None:
         (lambda: json_schema("[1"), "constraint_schema"),
         (lambda: json_schema("[1]"), "constraint_schema"),
         (lambda: json_schema({"no": "type"}), "constraint_schema"),
+        (lambda: json_schema(nested(12)), "constraint_too_large"),
+        (lambda: json_schema(nested(40)), "constraint_too_large"),  # it ended the whole server
         (lambda: choice([]), "constraint_choices"),
         (lambda: choice(["", ""]), "constraint_choices"),
     ],
