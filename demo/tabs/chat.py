@@ -267,10 +267,9 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     def exercise_1(t: Talk) -> str:
         """The second prompt begins with the first one's ids."""
         ids = [turn.prompt.ids for turn in t.turns]
-        right = len(ids) > 1 and ids[1][: len(ids[0])] == ids[0]
         hint = words("chat.exercise_1_not", n=len(ids))
         return verdict(
-            lab, words, "chat-1", right, hint, answer=" -> ".join(map(str, map(len, ids)))
+            lab, words, "chat-1", t.sent_again, hint, answer=" -> ".join(map(str, map(len, ids)))
         )
 
     outputs = [log, message, status, turns, rendered, strip, code]

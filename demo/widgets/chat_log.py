@@ -28,6 +28,12 @@ class Talk:
         self.turns = [*self.turns[: at - 1], turn]
         self.number += 1
 
+    @property
+    def sent_again(self) -> bool:
+        """True where the second prompt begins with the first: its ids, or its text without any."""
+        given = [turn.prompt.ids or turn.prompt.text for turn in self.turns[:2]]
+        return len(given) == 2 and given[1][: len(given[0])] == given[0]
+
 
 def as_text(content: object) -> str:
     """Return a Chatbot message's text: a string, or Gradio's list of blocks; not escaped."""
