@@ -6,6 +6,7 @@ letters are mapped by their correlations with four of the five traits (McCrae an
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ MBTI: Mapping[str, tuple[str, bool]] = {
     "J": ("conscientiousness", True), "P": ("conscientiousness", False),
 }  # fmt: skip
 TYPES = tuple(e + n + f + j for e in "EI" for n in "NS" for f in "FT" for j in "JP")
-KANSAI = re.compile(r"kansai|関西", re.I)
+KANSAI = re.compile(r"kansai|関西|かんさい|カンサイ", re.I)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +74,8 @@ def check_voice(voice: object) -> str:
 
 
 def names_kansai(system: str) -> bool:
-    """True where a system text says the word Kansai, in either script."""
-    return bool(KANSAI.search(system))
+    """True where a system text says the word Kansai, in whatever letters."""
+    return bool(KANSAI.search(unicodedata.normalize("NFKC", system)))
 
 
 def check_levels(levels: Sequence[object]) -> dict[str, int]:

@@ -143,6 +143,9 @@ def test_marks_are_found_without_overlap() -> None:
 def test_kansai_is_seen_in_either_script() -> None:
     assert names_kansai("You are a KANSAI-jin.")
     assert names_kansai("関西弁で")
+    assert names_kansai("Ｋａｎｓａｉ")
+    assert names_kansai("かんさいの人")
+    assert names_kansai("ｶﾝｻｲの人")
     assert not names_kansai("You are a shopkeeper from Osaka.")
     silent = [s for s in VOICES["kansai"].systems if not names_kansai(s)]
     assert silent, "the exercise has a solution that the model was taught"
