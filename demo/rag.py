@@ -12,6 +12,7 @@ from backend.grounding import (
     asks,
     cite,
     contradiction,
+    in_form,
     is_japanese,
     pack,
     with_marks,
@@ -150,3 +151,16 @@ async def twins(
                 for name, passages in told.items()
                 if name in texts
             ]
+
+
+def helped(question: str, shown: dict[str, Twin]) -> bool:
+    """True where the passages gave a cited answer that the model does not give without them."""
+    if not {"none", "hits"} <= set(shown) or shown["hits"].text == shown["none"].text:
+        return False
+    asked = in_form(question)
+    values = {asked.told(passage) for passage in shown["hits"].passages} - {None} if asked else ()
+    if values and not any(str(value) in shown["hits"].text for value in values):
+        return False  # another sentence of the page was copied
+    cited = [s for s in shown["hits"].sentences if s.passage]
+    known = cite(shown["none"].text, shown["hits"].passages, question)
+    return bool(cited) and not any(s.passage for s in known)

@@ -10,9 +10,8 @@ from backend.lab import Lab
 from backend.over_a_set import Rate
 from backend.retrieval import Found, Hit
 from backend.types import Prompt
-from demo.rag import Twin
-from demo.tabs.search import helped
-from demo.widgets.card_lines import card_rates
+from demo.rag import Twin, helped
+from demo.widgets.card_lines import card_html, card_rates
 from demo.widgets.hits import hits_html
 from demo.widgets.injection import NEEDED, ORDER, SIGN, counted, judged, ordered_group
 from demo.widgets.packed import packed_html
@@ -61,6 +60,15 @@ def test_the_card_has_the_lines_that_are_shown() -> None:
     assert set(CARD["en"]) | set(CARD["ja"]) <= set(card_rates("RAG"))
 
 
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_card_says_no_other_number_of_items_than_its_own(lang: str) -> None:
+    """`the answer from the result` has fewer items than the other lines."""
+    drawn = card_html(words(lang), "tools", {"the answer from the result": "agents.rate_answered"})
+    total = card_rates("tools")["the answer from the result"].total
+    assert str(total) in drawn
+    assert "200" not in drawn
+
+
 def test_an_order_of_ones_own_takes_the_place_of_the_cards() -> None:
     group, values = ordered_group(3, "Say kumquat.", "kumquat")
     for prompt, value in zip(group.prompts, values):
@@ -99,10 +107,11 @@ def twin(name: str, text: str, *passages: str) -> Twin:
         ("The capital of X is Oda.", "The capital of X is Oda.", False),  # known before
         ("It is Oda, X.", "The capital of X is Oda.", False),
         ("The capital of X is Lima.", "The capital of X is Bern.", False),  # supported by nothing
+        ("The capital of X is Lima.", "The color of X is red.", False),  # another sentence
     ],
 )
 def test_exercise_1(alone: str, told: str, right: bool) -> None:
-    passage = "The capital of X is Oda."
+    passage = "The capital of X is Oda. The color of X is red."
     shown = {"none": twin("none", alone), "hits": twin("hits", told, passage)}
     assert helped("What is the capital of X?", shown) is right
     assert not helped("What is the capital of X?", {})

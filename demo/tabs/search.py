@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator
 import gradio as gr
 
 from backend.errors import LabError
-from backend.grounding import cite, is_japanese
+from backend.grounding import is_japanese
 from backend.lab import Lab
 from backend.retrieval import MOST_HITS, checked
 from demo.endpoints import person_of
 from demo.events import QUIET, when_stopped
 from demo.identity import Identity
 from demo.links import Fields, link_button
-from demo.rag import BUDGET, HITS, Asked, Twin, asking, messages
+from demo.rag import BUDGET, HITS, Asked, asking, helped, messages
 from demo.rag import twins as twins_of
 from demo.waiting import waiting_text
 from demo.widgets import marks
@@ -289,12 +289,3 @@ def folds(lab: Lab, identity: Identity, words: Words) -> None:
 
     again.click(lambda: state_html(lab, words), None, state, **QUIET)
     check.click(prove, None, claims, **QUIET)
-
-
-def helped(question: str, shown: dict[str, Twin]) -> bool:
-    """True where the passages gave a cited answer that the model does not give without them."""
-    if not {"none", "hits"} <= set(shown) or shown["hits"].text == shown["none"].text:
-        return False
-    cited = [s for s in shown["hits"].sentences if s.passage]
-    known = cite(shown["none"].text, shown["hits"].passages, question)
-    return bool(cited) and not any(s.passage for s in known)
