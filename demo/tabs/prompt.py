@@ -219,7 +219,7 @@ def own_template(last: Last | None, words: Words) -> tuple[bool, str, str]:
     ]
     judged = [v for v in verdicts if v is not None]
     rate = Rate(right=sum(judged), total=len(judged))
-    own = template not in COURSE
+    own = template.split() not in [one.split() for one in COURSE]
     right = own and rate.total >= CONTENTS and rate.right >= VALID
     key = "prompt.exercise_1_not" if own else "prompt.exercise_1_course"
     return right, words(key, right=rate.right, n=rate.total), f"{template} {rate.right}"
