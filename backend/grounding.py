@@ -18,7 +18,7 @@ JAPANESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 SENTENCE = re.compile(r"(?:[^.!?。！？\n]|[.!?](?=[.!?]*[a-z0-9]))+(?:[.!?。！？]+|\n|$)", re.I)
 WRITTEN = re.compile(r"\s*\[(\d{1,3})\]")
 # what a chat template may take for its own: kept readable, no longer a mark
-MARKS = re.compile(r"<(?=[/|<]|[a-z_]+>)|\[(?=/?INST\])", re.I)
+MARKS = re.compile(r"<(?=[/|｜<]|[a-z_]+>)|\[(?=/?INST\])", re.I)
 RUNS = re.compile(
     r"[0-9]+(?:[.,][0-9]+)+|[a-z0-9]+|[\u30a1-\u30fa\u30fc]+|[\u3400-\u9fff々]+", re.I
 )

@@ -47,7 +47,7 @@ def test_the_language_of_the_question_chooses_the_prompt() -> None:
 
 
 @pytest.mark.parametrize(
-    "mark", ["</s>", "<s>", "[/INST]", "[INST]", "<<SYS>>", "<|im_start|>", "<pad>"]
+    "mark", ["</s>", "<s>", "[/INST]", "[INST]", "<<SYS>>", "<|im_start|>", "<pad>", "<｜User｜>"]
 )
 def test_a_hit_has_no_mark_of_a_template(mark: str) -> None:
     hit = Hit(title="", link="", snippet=f"one {mark} two")
