@@ -15,7 +15,9 @@ from pocket.facts import FORMS, Form, numbered, value, with_context
 
 JAPANESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 # a dot inside 3.5 or example.com ends nothing
-SENTENCE = re.compile(r"(?:[^.!?。！？\n]|[.!?](?=[.!?]*[a-z0-9]))+(?:[.!?。！？]+|\n|$)", re.I)
+SENTENCE = re.compile(
+    r"[^.!?。！？\n](?:[^.!?。！？\n]|[.!?]++(?=[a-z0-9]))*(?:[.!?。！？]+|\n|$)", re.I
+)
 WRITTEN = re.compile(r"\s*\[(\d{1,3})\]")
 # what a chat template may take for its own: kept readable, no longer a mark
 MARKS = re.compile(r"<(?=[/|｜<]|[a-z_]+>)|\[(?=/?INST\])", re.I)
