@@ -12,7 +12,7 @@ from demo.widgets import marks
 from demo.words import Words
 
 Fields = Mapping[str, Component]
-LONGEST = 2000  # characters of one value
+LONGEST = 8000  # characters of one value: eight whole examples of the Shots tab
 
 
 def link_button(words: Words, tab: str, fields: Fields) -> None:

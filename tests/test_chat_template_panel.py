@@ -142,7 +142,8 @@ def test_what_is_written_is_escaped(loaded: LoadedModel) -> None:
 
 def test_messages_survive_a_link_and_rubbish_does_not() -> None:
     assert read_messages(write_messages(SECOND)) == SECOND
-    for text in ("", "{}", "[]", '[["root", "x"]]', '[["user"]]', '[["user", 1]]'):
+    unread = ("9" * 5000, "[" * 100_000)  # not rows: too many digits, too deep
+    for text in ("", "{}", "[]", '[["root", "x"]]', '[["user"]]', '[["user", 1]]', *unread):
         with pytest.raises(LabError):
             read_messages(text)
 

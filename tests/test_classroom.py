@@ -15,6 +15,7 @@ from backend.settings import Settings
 from demo.app import TABS, build, create_app
 from demo.follow import check
 from demo.identity import Identity
+from demo.links import LONGEST
 from demo.words import LANGS, words
 from tests.test_app import LOCAL, Idle
 
@@ -121,7 +122,7 @@ def test_fields_take_what_the_page_would_put_in() -> None:
     assert check(box)("true")
     assert not check(box)("yes")
     assert check(text)("竜")
-    assert not check(text)("x" * 2001)
+    assert not check(text)("x" * (LONGEST + 1))
 
 
 def test_a_person_counts_once_and_the_last_vote_counts(room: Classroom) -> None:

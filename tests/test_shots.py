@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 
+import gradio as gr
 import pytest
 
 from backend.lab import Lab
@@ -33,8 +34,10 @@ from backend.shots import (
     run_together,
     swapped,
 )
+from demo.links import restored
 from demo.widgets.set_runs import Group, run_groups
 from demo.widgets.set_views import Row, apart, held_against, rows_html
+from demo.widgets.shot_editor import LONGEST as SIDE
 from demo.widgets.shot_editor import read_shots, used_shots, write_shots
 from demo.widgets.shot_rows import answers_html, parts_of
 from demo.widgets.shots_over_a_set import (
@@ -160,9 +163,19 @@ def test_the_editor_reads_what_it_writes_and_survives_a_broken_link() -> None:
     assert read_shots(write_shots(COURSE)) == COURSE
     assert read_shots("not json") == COURSE
     assert read_shots("3") == COURSE
+    assert read_shots("9" * 5000) == COURSE  # more digits than Python reads
+    assert read_shots("[" * 100_000) == COURSE
     assert read_shots('[["a"], ["b", 1], ["c", "d"]]') == (Shot(english="c", japanese="d"),)
     assert len(read_shots(write_shots(COURSE * 8))) == MOST
     assert used_shots('[["", " "], [" a\\n b", "c"]]') == (Shot(english="a b", japanese="c"),)
+
+
+def test_a_link_brings_every_example_whole() -> None:
+    """A longer text is cut, and half a list is none: then the course's two would stand there."""
+    side = '"' * SIDE  # each is written with a backslash
+    written = write_shots([Shot(english=side, japanese=side)] * MOST)
+    assert len(read_shots(written)) == MOST
+    assert restored(gr.Textbox(), written)["value"] == written  # type: ignore[index]
 
 
 def test_a_prompt_falls_into_fixed_text_and_content() -> None:

@@ -58,7 +58,7 @@ def read_messages(text: str) -> list[Message]:
     """Return the messages of a JSON text. Raises LabError where there is none."""
     try:
         rows = json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         rows = []
     found: list[Message] = [
         {"role": row[0], "content": row[1][:LONGEST]}

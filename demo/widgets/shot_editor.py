@@ -55,7 +55,7 @@ def read_shots(text: str) -> tuple[Shot, ...]:
     """Return the examples of a JSON text as they are; what is none, from a broken link, goes."""
     try:
         rows = json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return COURSE
     if not isinstance(rows, list):
         return COURSE
