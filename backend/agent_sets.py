@@ -1,6 +1,7 @@
 """What the agent does over a set: the items and verdicts of the pocket models' card.
 
-Items are drawn from pocket's grammar, of what training never showed (pocket/measure_context.py).
+Items are drawn from pocket's grammar (pocket/measure_context.py); of them training never showed
+the places, while the other requests are of its own wordings.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

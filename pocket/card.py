@@ -104,10 +104,11 @@ with personalities; each of the two averaged with what was before it (shares \
 | versions | {versions} |
 {"".join(f"| note | {note} |" + chr(10) for note in facts.get("notes", ()))}
 Held out by construction: a tenth of all sentences, of the invented names and of the tuples of
-numbers, a fifth of the refusal requests. The course's own inputs (its prompts, its two examples,
-`1+1=?`, the Kansai system line) are in the training text; their lines say "course". The base's
-text holds blank exercise sheets more often than filled ones, which is why it leaves the course's
-layout empty until it has seen an example.
+numbers, a fifth of the refusal requests. Not held out: the subjects of stories and short sentences,
+and what the tools are asked, the places apart. The course's own inputs (its prompts, its two
+examples, `1+1=?`, the Kansai system line) are in the training text; their lines say "course". The
+base's text holds blank exercise sheets more often than filled ones, which is why it leaves the
+course's layout empty until it has seen an example.
 
 ## Measured
 

@@ -81,7 +81,7 @@ def injection(chat: Model, n: int) -> list[Line]:
 
 
 def tool_talks(n: int) -> list[tools.Messages]:
-    """Draw requests for each tool and for none in turn, of what training never saw."""
+    """Draw requests for each tool and for none in turn; the places asked about are unseen."""
     r = random.Random(7)
     kinds = [("search", "calculator", "clock", "none")[i % 4] for i in range(n)]
     return [tools.asked(r, kind, held=True) for kind in kinds]
