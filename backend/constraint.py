@@ -60,6 +60,8 @@ def json_schema(schema: str | Mapping[str, object]) -> Constraint:
         parsed = json.loads(schema) if isinstance(schema, str) else dict(schema)
         if not isinstance(parsed, dict):
             raise ValueError("a schema is an object")
+        if told := not_json(parsed):
+            raise ValueError(told)
         text = json.dumps(parsed, ensure_ascii=False)
         if len(text) > MOST_CHARACTERS:
             raise too_large()
@@ -72,6 +74,21 @@ def json_schema(schema: str | Mapping[str, object]) -> Constraint:
         raise wrong("constraint_schema", made)
     [pattern] = made
     return checked("json", pattern)
+
+
+def not_json(schema: object) -> str:
+    """Return what of a schema outlines_core would turn into a text that is no JSON, or nothing."""
+    if isinstance(schema, list):
+        return next(filter(None, map(not_json, schema)), "")
+    if not isinstance(schema, dict):
+        return ""
+    names, every = schema.get("properties"), schema.get("allOf")
+    if isinstance(every, list) and len(every) > 1:
+        return "allOf of more than one schema"
+    for name in names if isinstance(names, dict) else ():
+        if json.dumps(name, ensure_ascii=False) != f'"{name}"':
+            return f"a quote, backslash or line end in the name {name!r}"
+    return not_json(list(schema.values()))
 
 
 def worked(task: str, *arguments: object) -> str | tuple:

@@ -214,6 +214,9 @@ def test_the_longest_match_is_known(lab: Lab, loaded: LoadedModel) -> None:
         (lambda: json_schema({"no": "type"}), "constraint_schema"),
         (lambda: json_schema(nested(12)), "constraint_too_large"),
         (lambda: json_schema(nested(40)), "constraint_too_large"),  # it ended the whole server
+        (lambda: json_schema({"allOf": [{"type": "null"}] * 2}), "constraint_schema"),  # nullnull
+        (lambda: json_schema({"properties": {'a"b': {"type": "null"}}}), "constraint_schema"),
+        (lambda: json_schema({"anyOf": [{"properties": {"a\\": {}}}]}), "constraint_schema"),
         (lambda: choice([]), "constraint_choices"),
         (lambda: choice(["", ""]), "constraint_choices"),
     ],
