@@ -26,6 +26,7 @@ RUNS = re.compile(
 )
 INSIDE = re.compile(r"[\u3041-\u3096\u3400-\u9fff々]+")
 HIRAGANA = re.compile(r"[\u3041-\u3096]{2,}")
+DRAWS = 100  # of a value that no passage gives
 COMMON = frozenset(  # English words that carry no fact
     ("a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "had", "has", "have", "he",
      "her", "his", "i", "in", "is", "it", "its", "of", "on", "or", "she", "that", "the", "their",
@@ -185,8 +186,10 @@ def contradiction(question: str, passages: Sequence[str], seed: int) -> str | No
         return None
     r = random.Random(seed)
     right = {passage: told for passage in passages if (told := asked.told(passage))}
-    while (wrong := value(r, asked.form.kind, ja=asked.ja, held=True)) in right.values():
-        pass
+    drawn = (value(r, asked.form.kind, ja=asked.ja, held=True) for _ in range(DRAWS))
+    wrong = next((one for one in drawn if one not in right.values()), None)
+    if wrong is None:  # the passages say all there is: five foods, six colours
+        return None
     for passage, told in right.items():
         return passage.replace(asked.fact(told), asked.fact(wrong))
     return asked.fact(wrong)

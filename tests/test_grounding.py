@@ -13,7 +13,7 @@ from backend.grounding import (
     with_marks,
 )
 from backend.retrieval import Hit
-from pocket.facts import FORMS, facts, passage, with_context
+from pocket.facts import FOODS, FORMS, facts, passage, with_context
 
 DONATH = "The capital of Donath is Somun. The color of Donath is red."
 FABRI = "The capital of Fabri is Gerel. The color of Fabri is blue."
@@ -134,6 +134,12 @@ def test_a_decimal_number_is_one_number() -> None:
 def test_marks_are_written_behind_their_sentences() -> None:
     cited = cite("It is Somun. It is Berlin.", [DONATH], QUESTION)
     assert with_marks(cited, ja=False) == "It is Somun. [1] It is Berlin."
+
+
+def test_there_is_no_lie_where_every_value_is_told() -> None:
+    told = [f"The best food of Donath is {food}." for food in FOODS]
+    assert contradiction("What is the best food of Donath?", told, 1) is None
+    assert contradiction("What is the best food of Donath?", told[1:], 1) is not None
 
 
 def test_every_form_is_read_back_and_contradicted() -> None:
