@@ -91,7 +91,10 @@ def read(body: Body, kind: Kind, longest: int) -> Call:
     if not isinstance(model := given(body, "model", ""), str):
         raise wrong("model", model, "a name")
     names = ("max_completion_tokens", "max_tokens")
-    length = next((body[name] for name in names if given(body, name) is not None), None)
+    lengths = [body[name] for name in names if given(body, name) is not None]
+    if len(lengths) == 2 and lengths[0] != lengths[1]:
+        raise wrong("max_tokens", lengths[1], "left out, with max_completion_tokens")
+    length = lengths[0] if lengths else None
     if kind == "chat":
         logprobs, top = flag(body, "logprobs"), given(body, "top_logprobs", 0)
         if top and not logprobs:
