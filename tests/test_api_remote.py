@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -11,8 +12,10 @@ from backend import api
 from backend.lab import Lab
 from backend.openai_format import given
 from backend.settings import Settings
+from demo.widgets.code_pane import fill
 from tests.conftest import serve
 from tests.remote_server import MODEL, TEXT, Server, address, running
+from tests.test_snippets import run
 
 PROMPT = "Tell me a story about a dragon."
 
@@ -52,6 +55,14 @@ def test_its_faults_are_passed_on(between: tuple[Server, OpenAI]) -> None:
     assert [next(came).choices[0].text for _ in TEXT[:2]] == list(TEXT[:2])
     with pytest.raises(APIError, match="in the middle: their worker died"):
         list(came)
+
+
+@pytest.mark.slow
+def test_the_pages_own_script_runs(between: tuple[Server, OpenAI], tmp_path: Path) -> None:
+    _, client = between
+    script, site = tmp_path / "lab_openai.py", str(client.base_url).removesuffix("/v1/")
+    script.write_text(fill("lab_openai", {"URL": site, "KEY": "none"}), "utf-8")
+    assert run(script).startswith("".join(TEXT))
 
 
 def test_a_log_probability_is_json() -> None:
