@@ -13,6 +13,7 @@ from backend.lab import Lab
 from backend.openai_format import given
 from backend.settings import Settings
 from demo.widgets.code_pane import fill
+from demo.widgets.own_script import CLIENTS
 from tests.conftest import serve
 from tests.remote_server import MODEL, TEXT, Server, address, running
 from tests.test_snippets import run
@@ -58,11 +59,15 @@ def test_its_faults_are_passed_on(between: tuple[Server, OpenAI]) -> None:
 
 
 @pytest.mark.slow
-def test_the_pages_own_script_runs(between: tuple[Server, OpenAI], tmp_path: Path) -> None:
-    _, client = between
-    script, site = tmp_path / "lab_openai.py", str(client.base_url).removesuffix("/v1/")
-    script.write_text(fill("lab_openai", {"URL": site, "KEY": "none"}), "utf-8")
-    assert run(script).startswith("".join(TEXT))
+def test_the_pages_own_scripts_run(tmp_path: Path) -> None:
+    with running() as theirs:
+        lab = Lab(Settings(engine_url=address(theirs)))
+        with serve(lab) as site:
+            for name in CLIENTS:
+                script = tmp_path / f"{name}.py"
+                script.write_text(fill(name, {"URL": site, "KEY": "none"}), "utf-8")
+                assert "".join(TEXT) in run(script)
+        lab.close()
 
 
 def test_a_log_probability_is_json() -> None:
