@@ -45,14 +45,19 @@ def check_prompt(prompt: object, *, tools: bool = False) -> None:
             allowed=f"1 to {MAX_PROMPT_BYTES}",
         )
     if not texts[-1].strip():
-        raise LabError(
-            "empty_prompt",
-            "the prompt is empty",
-            "Write at least one word",
-            field="prompt",
-            value="",
-            allowed=f"1 to {MAX_PROMPT_BYTES}",
-        )
+        raise empty_prompt()
+
+
+def empty_prompt() -> LabError:
+    """Return the refusal of a prompt with nothing to go on from."""
+    return LabError(
+        "empty_prompt",
+        "the prompt is empty",
+        "Write at least one word",
+        field="prompt",
+        value="",
+        allowed=f"1 to {MAX_PROMPT_BYTES}",
+    )
 
 
 def is_message(message: object, roles: Sequence[str] = ROLES) -> bool:
@@ -107,6 +112,8 @@ def admissible_ids(request: Request, loaded: "LoadedModel") -> list[int]:
             allowed=f"0 to {size - 1}",
         )
     ids += request.prefix_ids
+    if not ids:  # a template may write nothing: of a system message alone, say
+        raise empty_prompt()
     new, context = request.params.max_new_tokens, loaded.info.context
     if len(ids) + new > context:
         raise LabError(

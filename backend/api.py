@@ -189,7 +189,9 @@ class Reply:
         """Wait for the model; count the prompt, and what fits where no length was asked for."""
         lab, call = self._lab, self._call
         if "jobs" not in lab.engine.capabilities:  # the model is elsewhere, its tokenizer too
-            model = call.model or lab.status().current
+            stats = lab.status()
+            stands_in = call.model in POCKET and all(m.model != call.model for m in stats.models)
+            model = stats.current if stands_in else call.model or stats.current
             return Answer(call, model=model, data=lambda found: found.text.encode()), call
         if isinstance(call.prompt, str):
             prompt_tokens = len(lab.tokenize(call.prompt, call.model))
@@ -246,8 +248,8 @@ def as_response(body: Json, status: int = 200, headers: Mapping[str, str] = {}) 
 
 def model_objects(lab: Lab, began: int) -> Iterator[Json]:
     """Yield the models that are resident or at hand, the current one first."""
-    stats = lab.status()
+    stats, here = lab.status(), () if lab.settings.engine_url else POCKET
     contexts = {m.model: m.context for m in stats.models}
-    for name in dict.fromkeys((stats.current, *contexts, *POCKET)):
+    for name in dict.fromkeys((stats.current, *contexts, *here)):
         context = {"max_model_len": contexts[name]} if name in contexts else {}
         yield {"id": name, "object": "model", "created": began, "owned_by": "lab", **context}

@@ -184,8 +184,9 @@ def logprob(data: bytes, value: float) -> Json:
 
 
 def given(value: float) -> float | None:
-    """Return a log-probability; JSON has no NaN, which is what a remote server did not say."""
-    return None if math.isnan(value) else value
+    """Return a log-probability; JSON has neither NaN, for what a remote server did not say, nor
+    an infinity, for which OpenAI writes -9999."""
+    return None if math.isnan(value) else max(value, -9999.0)
 
 
 def shown(data: bytes) -> str:

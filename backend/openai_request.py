@@ -91,7 +91,10 @@ def read(body: Body, kind: Kind, longest: int) -> Call:
     if not isinstance(model := given(body, "model", ""), str):
         raise wrong("model", model, "a name")
     names = ("max_completion_tokens", "max_tokens")
-    length = next((body[name] for name in names if given(body, name) is not None), None)
+    lengths = [body[name] for name in names if given(body, name) is not None]
+    if len(lengths) == 2 and lengths[0] != lengths[1]:
+        raise wrong("max_tokens", lengths[1], "left out, with max_completion_tokens")
+    length = lengths[0] if lengths else None
     if kind == "chat":
         logprobs, top = flag(body, "logprobs"), given(body, "top_logprobs", 0)
         if top and not logprobs:
@@ -148,9 +151,9 @@ def chat(call: Call, body: Body) -> Call:
     if not isinstance(tools, list):
         raise wrong("tools", tools, "a list of functions")
     form = given(body, "response_format", {"type": "text"})
-    kind = form.get("type") if isinstance(form, dict) else form
+    kind = form.get("type") if isinstance(form, dict) else None
     if kind not in ("text", "json_schema"):
-        raise wrong("response_format", kind, "text, json_schema")
+        raise wrong("response_format", kind or form, '{"type": "text"}, {"type": "json_schema"}')
     constraint = None
     if kind == "json_schema":
         wanted = form.get("json_schema")
@@ -174,10 +177,10 @@ def message(value: object, i: int) -> Message:
         raise wrong(where, value, '{"role": "...", "content": "..."}')
     role, content = value["role"], value.get("content")
     calls = value.get("tool_calls") or []
-    known = {"role", "content", "tool_calls", *(["tool_call_id"] if role == "tool" else [])}
+    known = {"role", "content", {"tool": "tool_call_id", "assistant": "tool_calls"}.get(role)}
     if unknown := [name for name, held in value.items() if name not in known and held]:
         raise unsupported(f"{where}.{unknown[0]}", value[unknown[0]])
-    if calls and role == "assistant":
+    if calls:
         if content or not isinstance(calls, list) or len(calls) != 1:
             raise wrong(f"{where}.tool_calls", calls, "one call, without a content")
         content = call_text(calls[0], f"{where}.tool_calls")

@@ -1,18 +1,30 @@
 """One request to a remote server, from its body to its last step; each fault a LabError."""
 
+import asyncio
 import contextlib
+import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import httpx
 
+from backend.admission import clean
 from backend.errors import LabError
 from backend.openai_request import RECORDS
 from backend.remote_faults import broken, cannot, garbage, lost, own_words, refused, wrong_format
-from backend.remote_stream import OPTIONAL, Malformed, Reading, WrongShape, body, events
+from backend.remote_stream import (
+    LONGEST_LINE,
+    OPTIONAL,
+    Malformed,
+    Reading,
+    WrongShape,
+    body,
+    events,
+)
 from backend.types import Request, TokenStep
 
+JSON = {"Content-Type": "application/json"}
 FEW = 5  # alternatives that a server takes if it takes any (OpenAI's limit for completions)
 
 
@@ -54,18 +66,21 @@ async def once(
     client: httpx.AsyncClient, server: Server, request: Request, model: str, reading: Reading
 ) -> AsyncGenerator[list[TokenStep], None]:
     """Yield the steps of one answer, whole or broken."""
+    without = server.without
     try:
         while True:
-            route, fields = body(request, model, extra=server.extra, without=server.without)
-            async with client.stream("POST", route, json=fields) as response:
+            route, fields = body(request, model, extra=server.extra, without=without)
+            data = clean(json.dumps(fields, ensure_ascii=False, separators=(",", ":"))).encode()
+            async with client.stream("POST", route, content=data, headers=JSON) as response:
                 if response.status_code != 200:
-                    text = (await response.aread()).decode(errors="replace")
+                    text = (await short(response, server.silent_s)).decode(errors="replace")
                     spare = frozenset(name for name in OPTIONAL if name in fields and name in text)
                     few = request.params.num_alternatives <= FEW
                     if not (response.status_code in (400, 422) and spare and few):
                         raise error_of(response, text, model, server)
-                    server.without |= spare
+                    without |= spare
                     continue
+                server.without |= without  # not before: a refusal may repeat all it was sent
                 kind = response.headers.get("content-type", "-")
                 if "text/event-stream" not in kind:
                     raise garbage(server.host, kind[:80])
@@ -74,8 +89,10 @@ async def once(
                     aclosing(events(chunks)) as coming,
                 ):
                     async for some in coming:
-                        errors = [e["error"] for e in some if isinstance(e, dict) and "error" in e]
-                        good = [e for e in some if not (isinstance(e, dict) and "error" in e)]
+                        errors = [
+                            e["error"] for e in some if isinstance(e, dict) and e.get("error")
+                        ]
+                        good = [e for e in some if not (isinstance(e, dict) and e.get("error"))]
                         if steps := reading.steps(good):
                             yield steps
                         if errors:
@@ -94,6 +111,18 @@ async def once(
     server.gives_logprobs = reading.gave_logprobs or reading.wrote_nothing
 
 
+async def short(response: httpx.Response, limit_s: float) -> bytes:
+    """Return a body that should be short: what came of it in time, and not more than a line."""
+    data = b""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(limit_s), aclosing(response.aiter_bytes()) as chunks:  # type: ignore[type-var]  # it is one
+            async for chunk in chunks:
+                data += chunk
+                if len(data) > LONGEST_LINE:
+                    break
+    return data
+
+
 def error_of(response: httpx.Response, text: str, model: str, server: Server) -> LabError:
     """Return what a response's status means."""
     after = response.headers.get("retry-after", "")
@@ -104,7 +133,7 @@ def error_of(response: httpx.Response, text: str, model: str, server: Server) ->
 
 def failed(error: object, host: str) -> LabError:
     """Return what an error in the middle of a stream means."""
-    said = own_words(error if isinstance(error, str) else str(error))
+    said = own_words(error if isinstance(error, str) else json.dumps(error))
     return LabError(
         "remote_failed",
         f"the remote server {host} failed in the middle: {said}",

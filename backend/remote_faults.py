@@ -1,6 +1,7 @@
 """What can go wrong with a remote server, each as a LabError of its own (DESIGN 4.2)."""
 
 import json
+import re
 
 import httpx
 
@@ -52,7 +53,7 @@ def refused(
     if status == 404:
         return wrong_model(model, served, host)
     if status == 429:
-        after_s = int(retry_after) if retry_after.isdigit() else RETRY_S
+        after_s = int(retry_after) if re.fullmatch("[0-9]{1,4}", retry_after) else RETRY_S
         return LabError(
             "remote_busy",
             f"the remote server {host} has too much to do",
@@ -82,7 +83,7 @@ def own_words(text: str) -> str:
         while isinstance(found, dict):
             found = found.get("error") or found.get("message") or found.get("detail") or ""
         text = str(found) or text
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     return " ".join(text.split())[:200] or "-"
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import json
 import logging
 import threading
 import time
@@ -15,7 +16,7 @@ from backend.channel import Channel
 from backend.errors import LabError
 from backend.openai_request import RECORDS
 from backend.queueing import Limits, Line
-from backend.remote_answer import Server, answer, error_of
+from backend.remote_answer import Server, answer, error_of, short
 from backend.remote_faults import lost, wrong_format
 from backend.remote_stream import Reading
 from backend.settings import Settings
@@ -152,20 +153,25 @@ class RemoteLoop:
         """Ask again and again which models there are: whether anybody answers, too."""
         while True:
             try:
-                response = await client.get("/models", timeout=PROBE_TIMEOUT_S)
-                if response.status_code == 200:
-                    self._knows(response.json()["data"])
-                elif response.status_code != 404:  # not all have this route
-                    raise error_of(response, response.text, self._settings.model, self.server)
+                await self._ask(client)
                 self._answered()
             except LabError as error:
                 self.error = error
             except httpx.HTTPError as error:
                 self.error = lost(error, self.server.host, PROBE_TIMEOUT_S)
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
+            except Exception as error:  # whatever it sent, it is asked again
                 self.error = wrong_format(self.server.host, f"/models: {type(error).__name__}")
             self._asked.set()
             await asyncio.sleep(PROBE_AGAIN_S if self.error else PROBE_S)
+
+    async def _ask(self, client: httpx.AsyncClient) -> None:
+        async with client.stream("GET", "/models", timeout=PROBE_TIMEOUT_S) as response:
+            text = await short(response, PROBE_TIMEOUT_S)
+        if response.status_code == 200:
+            self._knows(json.loads(text)["data"])
+        elif response.status_code != 404:  # not all have this route
+            said = text.decode(errors="replace")
+            raise error_of(response, said, self._settings.model, self.server)
 
     def _knows(self, models: list[dict]) -> None:
         self.server.served = {str(one["id"]): int(one.get("max_model_len") or 0) for one in models}

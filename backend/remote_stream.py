@@ -93,7 +93,7 @@ async def events(chunks: AsyncIterable[bytes]) -> AsyncGenerator[list[object], N
                     break
                 try:
                     found.append(json.loads(data))
-                except ValueError:
+                except (ValueError, RecursionError):
                     raise Malformed(f"not JSON: {data[:80]!r}") from None
             elif line and not line.startswith((b":", b"event:", b"id:", b"retry:")):
                 raise Malformed(f"not an event: {line[:80]!r}")
@@ -148,7 +148,7 @@ class Reading:
         for event in events:
             try:
                 new = self._steps(event)
-            except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
                 raise WrongShape(f"{type(error).__name__} in {str(event)[:80]}") from None
             for step in new:
                 at = next((i for i in reversed(range(len(found))) if found[i].row == step.row), -1)
@@ -177,7 +177,7 @@ class Reading:
         if not isinstance(event, dict) or not isinstance(event["choices"], list):
             raise TypeError
         if usage := event.get("usage"):
-            self.prompt_tokens = int(usage["prompt_tokens"])
+            self.prompt_tokens = max(0, int(usage["prompt_tokens"]))
         return [step for choice in event["choices"] for step in self._choice(choice)]
 
     def _choice(self, choice: dict) -> list[TokenStep]:

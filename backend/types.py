@@ -17,6 +17,7 @@ RemovedBy = Filter | Literal["constraint", ""]
 Message = Mapping[str, str]  # {"role": "system" | "user" | "assistant" | "tool", "content": text}
 Schema = Mapping[str, object]  # of a tool, as transformers.utils.get_json_schema writes it
 MAX_SEED = 2**32 - 1
+MAX_ROWS = 4096  # the most LAB_MAX_STREAMS can be; a reader makes a list for each, unasked
 
 
 def _number(field_name: str, value: object, allowed: str, *, whole: bool = False) -> float:
@@ -24,7 +25,9 @@ def _number(field_name: str, value: object, allowed: str, *, whole: bool = False
     right_type = isinstance(value, int) or (isinstance(value, float) and not whole)
     if isinstance(value, float) and whole and value.is_integer():
         right_type = True  # JSON and sliders send 3.0 for 3
-    if isinstance(value, bool) or not right_type or not math.isfinite(value):  # type: ignore[arg-type]
+    # a float cannot hold every integer: only floats are asked
+    finite = isinstance(value, int) or (right_type and math.isfinite(value))  # type: ignore[arg-type]
+    if isinstance(value, bool) or not right_type or not finite:
         raise _refusal(field_name, value, allowed)
     return value  # type: ignore[return-value]
 
@@ -77,6 +80,8 @@ class SamplingParams:
         self._check("top_k", "a whole number, 0 (off) or more", lambda v: v >= 0, whole=True)
         for name in ("max_new_tokens", "num_return_sequences"):
             self._check(name, "a whole number, 1 or more", lambda v: v >= 1, whole=True)
+        rows = f"a whole number in [1, {MAX_ROWS}]"
+        self._check("num_return_sequences", rows, lambda v: v <= MAX_ROWS, whole=True)
         self._check(
             "num_alternatives", "a whole number in [0, 50]", lambda v: 0 <= v <= 50, whole=True
         )

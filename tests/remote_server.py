@@ -1,6 +1,7 @@
 """An OpenAI-compatible server that does on demand what servers do wrong."""
 
 import json
+import math
 import os
 import socket
 import struct
@@ -23,6 +24,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.fault, self.models = "", [MODEL]
+        self.listed = ""  # what it answers instead of its models
         self.asked: list[dict[str, Any]] = []
         self.left = threading.Event()  # a client hung up in mid-stream
 
@@ -36,6 +38,12 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def do_GET(self) -> None:
+        if self.server.listed == "drip":
+            self.flood(b" ", pause_s=0.02)
+            return
+        if self.server.listed:
+            self.whole(200, self.server.listed)
+            return
         models = [{"id": name, "owned_by": "somebody"} for name in self.server.models]
         self.whole(200, json.dumps({"object": "list", "data": models}))
 
@@ -45,7 +53,13 @@ class Handler(BaseHTTPRequestHandler):
         fault = self.server.fault
         if fault.isdigit():
             said = {"error": {"message": f"their own words on {fault}"}}
-            self.whole(int(fault), json.dumps(said), retry_s=7)
+            self.whole(int(fault), json.dumps(said), retry="7")
+        elif fault == "odd retry":
+            self.whole(429, "[" * 100_000, retry="²")
+        elif fault == "flood":
+            self.flood(b"x" * 1_000_000, status=500)
+        elif fault == "echo" and "bad" in str(body["prompt"]):
+            self.whole(422, json.dumps({"detail": body}))
         elif fault == "page":
             self.whole(200, "<html>a proxy's page</html>", kind="text/html")
         elif fault == "no options" and "stream_options" in body:
@@ -54,15 +68,27 @@ class Handler(BaseHTTPRequestHandler):
             self.stream(body, fault)
 
     def whole(
-        self, status: int, text: str, *, kind: str = "application/json", retry_s: int = 0
+        self, status: int, text: str, *, kind: str = "application/json", retry: str = ""
     ) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(text.encode())))
-        if retry_s:
-            self.send_header("Retry-After", str(retry_s))
+        if retry:
+            self.send_header("Retry-After", retry)
         self.end_headers()
         self.wfile.write(text.encode())
+
+    def flood(self, part: bytes, *, status: int = 200, pause_s: float = 0.0) -> None:
+        """Write a body without an end, as far as anybody takes it."""
+        self.send_response(status)
+        self.end_headers()
+        self.close_connection = True
+        try:
+            for _ in range(500):
+                self.wfile.write(part)
+                time.sleep(pause_s)
+        except (BrokenPipeError, ConnectionResetError):
+            self.server.left.set()
 
     def stream(self, body: dict[str, Any], fault: str) -> None:
         """Write the text in pieces; somewhere in the middle the fault."""
@@ -101,10 +127,14 @@ class Handler(BaseHTTPRequestHandler):
             self.event({"choices": [{"index": 9, "text": 3}]})
         if fault == "told":
             self.event({"error": {"message": "their worker died"}})
+        if fault == "deep":
+            self.wfile.write(b"data: " + b"[" * 100_000 + b"\n\n")
+        if fault == "infinite":
+            self.event({"choices": [], "usage": {"prompt_tokens": math.inf}})
 
     def chunk(self, body: dict[str, Any], piece: str, reason: str | None = None) -> dict[str, Any]:
         part = {"delta": {"content": piece}} if "messages" in body else {"text": piece}
-        return {"choices": [{"index": 0, **part, "finish_reason": reason}]}
+        return {"choices": [{"index": 0, **part, "finish_reason": reason}], "error": None}
 
     def event(self, one: dict[str, Any]) -> None:
         self.wfile.write(b"data: " + json.dumps(one).encode() + b"\n\n")

@@ -17,6 +17,7 @@ WRONG: list[tuple[dict, str]] = [
     *(({"seed": value}, "seed") for value in (-1, 2**32, 1.5)),
     *(({"max_tokens": value}, "max_tokens") for value in (0, 10**9, "8")),
     ({"max_completion_tokens": 10**9}, "max_completion_tokens"),
+    ({"max_completion_tokens": 8, "max_tokens": 4}, "max_tokens"),
     *(({"n": value}, "n") for value in (0, 33, "2")),
     ({"n": 2, "temperature": 0}, "n"),
     *(({"stop": value}, "stop") for value in ("", ["x"] * 17, [1])),
@@ -25,12 +26,18 @@ WRONG: list[tuple[dict, str]] = [
     ({"logprobs": True, "top_logprobs": 51}, "top_logprobs"),
     *(({"messages": value}, "messages") for value in ("x", [], [{"role": "boss", "content": "x"}])),
     ({"messages": [{"role": "user"}]}, "messages[0].content"),
+    ({"messages": [{"role": "system", "content": "x"}]}, "messages"),
     ({"messages": [{"role": "user", "content": "x", "name": "y"}]}, "messages[0].name"),
+    (
+        {"messages": [{"role": "user", "content": "x", "tool_calls": [{}]}]},
+        "messages[0].tool_calls",
+    ),
     ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0].content"),
     *(({name: 0.5}, name) for name in ("presence_penalty", "frequency_penalty")),
     ({"logit_bias": {"5": 1}}, "logit_bias"),
     ({"response_format": {"type": "json_object"}}, "response_format"),
     ({"response_format": {"type": "json_schema"}}, "response_format"),
+    ({"response_format": "json_schema"}, "response_format"),
     ({"tools": [CALCULATOR], "tool_choice": "required"}, "tool_choice"),
     ({"tools": [{"type": "function"}]}, "tools[0]"),
     ({"functions": []}, "functions"),
@@ -52,7 +59,7 @@ def test_wrong_values_are_refused_by_their_own_name(
     raw: httpx.Client, values: dict, field: str
 ) -> None:
     body = {**CHAT, **values}
-    if "max_completion_tokens" in values:
+    if "max_completion_tokens" in values and "max_tokens" not in values:
         del body["max_tokens"]
     for lang, said in (("en", "llowed"), ("ja", "使え")):
         answer = raw.post(
@@ -82,6 +89,12 @@ def test_wrong_values_are_refused_by_their_own_name(
 def test_what_a_completion_cannot_have(raw: httpx.Client, values: dict, field: str) -> None:
     answer = raw.post("/completions", json={"model": MODEL, "prompt": PROMPT, **values})
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, field)
+
+
+def test_a_number_past_every_float_is_refused(raw: httpx.Client) -> None:
+    for field in ("temperature", "top_p", "seed", "max_tokens"):
+        answer = raw.post("/chat/completions", json={**CHAT, field: 10**400})
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, field)
 
 
 def test_what_is_no_request(raw: httpx.Client) -> None:

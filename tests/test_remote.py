@@ -39,6 +39,10 @@ FAULTS = {
     "no event": "remote_garbage",
     "shape": "remote_format",
     "told": "remote_failed",
+    "deep": "remote_garbage",
+    "infinite": "remote_format",
+    "odd retry": "remote_busy",
+    "flood": "remote_failed",
 }
 
 
@@ -95,6 +99,7 @@ def test_every_fault_has_its_own_message_and_the_lab_goes_on(
                 assert words(lang).has(f"errors.{code}")
                 assert host in said
                 assert "?" not in said  # a value that is missing
+                assert fault != "told" or "{" not in said  # their words, unwrapped
             theirs.fault = ""
             [made] = lab.generate(PROMPT)
             assert (made.text, made.finish_reason) == ("".join(TEXT), "stop"), fault
@@ -166,6 +171,46 @@ def test_an_option_that_is_refused_is_left_out_and_probabilities_may_be_missing(
     assert all(math.isnan(step.logprob) for step in made.steps)
     strip = json.dumps(strip_value(words("en"), steps=made.steps), allow_nan=False)
     assert '"p": null' in strip
+
+
+def test_a_refusal_that_repeats_the_request_takes_nothing_from_the_next(theirs: Server) -> None:
+    theirs.fault = "echo"
+    with lab_on(address(theirs)) as lab:
+        assert refused(lab, lambda: lab.generate("bad")).code == "remote_refused"
+        lab.generate(PROMPT)
+    assert {"logprobs", "stream_options"} <= set(theirs.asked[-1])
+
+
+def test_a_text_that_no_json_can_hold_is_sent_without(theirs: Server) -> None:
+    with lab_on(address(theirs)) as lab:
+        assert lab.generate("dragon \ud800", SamplingParams(stop=("\ud800",)))
+    assert theirs.asked[-1]["prompt"] == "dragon \ufffd"
+
+
+@pytest.mark.parametrize("listed", ["[" * 100_000, '{"data": [{"id": 1, "max_model_len": 1e999}]}'])
+def test_whatever_it_says_of_its_models_it_is_asked_again(
+    theirs: Server, listed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_loop, "PROBE_AGAIN_S", 0.05)
+    theirs.listed = listed
+    with lab_on(address(theirs)) as lab:
+        assert until(lambda: "/models" in lab.ready()[1])
+        theirs.listed = ""
+        assert until(lambda: lab.ready()[0])
+
+
+def test_bodies_without_an_end_are_not_read_to_it(
+    theirs: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_loop, "PROBE_TIMEOUT_S", 0.2)
+    theirs.listed = "drip"
+    with lab_on(address(theirs)) as lab:
+        assert until(lambda: "/models" in lab.ready()[1])
+        assert theirs.left.wait(10)
+        theirs.left.clear()
+        theirs.listed, theirs.fault = "", "flood"
+        assert refused(lab).code == "remote_failed"
+        assert theirs.left.wait(10)
 
 
 def test_what_needs_the_model_or_the_server_does_not_take_is_refused_by_name(

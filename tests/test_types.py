@@ -11,14 +11,14 @@ NAN, INFINITY = float("nan"), float("inf")
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        *[("temperature", v) for v in (0, -1, 100.5, NAN, INFINITY, "1", None, True, [1])],
+        *[("temperature", v) for v in (0, -1, 100.5, 10**400, NAN, INFINITY, "1", None, True, [1])],
         *[("top_p", v) for v in (0, 2, -0.1, 1.0001, NAN, "x", None, False)],
         *[("top_k", v) for v in (-1, 2.5, "3", None, True, NAN)],
         *[("epsilon_cutoff", v) for v in (1, -0.1, 1.5, NAN, "x", None)],
         *[("min_p", v) for v in (1, -0.1, NAN, "x", None)],
         *[("typical_p", v) for v in (0, 1.1, NAN, "x", None)],
         *[("max_new_tokens", v) for v in (0, -5, 1.5, "many", None, True)],
-        *[("num_return_sequences", v) for v in (0, -1, 2.5, None)],
+        *[("num_return_sequences", v) for v in (0, -1, 2.5, None, 4097, 10**400)],
         *[("seed", v) for v in (-1, 2**32, 1.5, "7", True)],
         *[("num_alternatives", v) for v in (-1, 51, None)],
         *[("do_sample", v) for v in (1, "yes", None)],

@@ -1,6 +1,7 @@
 """Ask a lab that runs, from a script of your own: Gradio's client (`pip install gradio_client`)."""
 
 from gradio_client import Client
+from gradio_client.exceptions import AppError
 from httpx import ConnectError
 
 URL = "http://127.0.0.1:7860"
@@ -16,8 +17,11 @@ except ConnectError:
     print("no lab answers at", URL, "- start one with: make run")
     raise SystemExit from None
 
-pieces = client.predict(PROMPT, api_name="/tokenize")
-print(len(pieces), "tokens:", [piece["text"] for piece in pieces])
+try:
+    pieces = client.predict(PROMPT, api_name="/tokenize")
+    print(len(pieces), "tokens:", [piece["text"] for piece in pieces])
+except AppError as error:  # of a lab whose models, and their tokenizers, are on another server
+    print(error)
 asked = {"max_new_tokens": MAX_NEW_TOKENS, "seed": SEED, **SAMPLING}
 for text in client.submit(PROMPT, **asked, api_name="/complete"):
     print(len(text), "characters so far")

@@ -22,6 +22,7 @@ for chunk in client.chat.completions.create(**asked, stream=True):
 print()
 
 whole = client.chat.completions.create(**asked, logprobs=True, top_logprobs=3)
-print(whole.usage.completion_tokens, "new tokens; the first:")
-for token in whole.choices[0].logprobs.content[0].top_logprobs:
+tokens = whole.choices[0].logprobs.content
+print(len(tokens), "new tokens; the first:")
+for token in tokens[0].top_logprobs:
     print(f"{token.logprob:8.3f} {token.token!r}")
