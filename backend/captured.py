@@ -117,10 +117,10 @@ class Captured:
         all_ids, at = ids.new_empty(size), positions.new_empty(size)
         fill(all_ids, ids, 0)  # the warm-up writes what the step will
         fill(at, positions, last)
-        seen = torch.arange(slots.positions, device=at.device)
 
-        def run() -> torch.Tensor:
+        def run() -> torch.Tensor:  # of tensors from outside, a graph reads only what Step holds
             window = slots.decoding(at, last, 0)
+            seen = torch.arange(slots.positions, device=at.device)
             mask = (seen <= at[:, None])[:, None, None]
             # a bucket may be longer than the model's context: only padding is there
             turned = at.clamp(max=len(self._lean.rotary) - 1)

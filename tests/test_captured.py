@@ -3,6 +3,7 @@
 What needs a device is tested where there is one.
 """
 
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -113,6 +114,27 @@ def test_a_storage_that_moved_is_captured_anew(monkeypatch: pytest.MonkeyPatch) 
     warm_up(steps, slots)
     check_steps(steps, lean, slots)
     assert len(made) == 4  # of four rows and of two
+
+
+@torch.inference_mode()
+def test_what_a_graph_reads_outlives_its_capture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph holds addresses and no tensors: what is freed would be others' memory by then."""
+
+    def by_address(run: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, Callable[[], object]]:
+        seen = [cell.cell_contents for cell in run.__closure__ or ()]  # type: ignore[attr-defined]
+        read = [weakref.ref(one) for one in seen if isinstance(one, torch.Tensor)]
+        assert read
+
+        def replay() -> None:
+            assert all(one() is not None for one in read)
+
+        return run(), replay
+
+    monkeypatch.setattr(captured, "capture", by_address)
+    lean, slots = lean_on("cpu")
+    steps, one = Captured(lean), torch.tensor([7])
+    warm_up(steps, slots)
+    assert steps.decode(one, one, slots) is not None
 
 
 @torch.inference_mode()
