@@ -121,7 +121,7 @@ def test_what_a_graph_reads_outlives_its_capture(monkeypatch: pytest.MonkeyPatch
     """A graph holds addresses and no tensors: what is freed would be others' memory by then."""
 
     def by_address(run: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, Callable[[], object]]:
-        seen = [cell.cell_contents for cell in run.__closure__ or ()]  # type: ignore[attr-defined]
+        seen = [cell.cell_contents for cell in run.__closure__ or ()]
         read = [weakref.ref(one) for one in seen if isinstance(one, torch.Tensor)]
         assert read
 
