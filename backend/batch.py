@@ -58,6 +58,11 @@ class Batch:
         """True where no row is left."""
         return not self._slots
 
+    @property
+    def reads(self) -> bool:
+        """True while a prompt is not whole in the cache: a step may take long."""
+        return bool(self._reading)
+
     def bytes_with(self, ticket: Ticket | None = None) -> int:
         """Return the KV bytes this batch will hold, with a request admitted."""
         held = {size: slots.bytes_with(0) for size, slots in self._slots.items()}

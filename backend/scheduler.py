@@ -127,7 +127,6 @@ class Scheduler:
     def revive(self, error: LabError) -> None:
         """Start the model thread again; what ran ends with `error`, what waits goes on."""
         self.restarts_total += 1
-        self.announced = ""
         self._batches.clear()
         for ticket in tuple(self._running):
             self._end(ticket, "error", error)
@@ -150,7 +149,7 @@ class Scheduler:
     def _loop(self) -> None:
         while not self._closing:
             self._poke.clear()
-            self.last_beat = time.time()
+            self.last_beat, self.announced = time.time(), ""
             try:
                 worked = self._turn()
             except Exception as error:  # a bug or the device: fail those running, stay alive
@@ -181,6 +180,7 @@ class Scheduler:
         worked = False
         for key, batch in tuple(self._batches.items()):
             use_threads(batch.loaded.threads)
+            self.announced = "a prompt" if batch.reads else ""
             turn = batch.step()
             for ticket in turn.ended:
                 self._end(ticket, "ok")

@@ -2,7 +2,8 @@
 
 The failure most reported of serving engines is a dead generation thread behind a healthy HTTP
 endpoint. A dead thread is replaced; of a silent one the log gets the stack, once, and its readers
-get an error. A long turn that is announced (a job's, a capture) has more time.
+get an error, also those who come while it is silent. A long turn that is announced (a job's, one
+that reads a prompt) has more time.
 """
 
 import logging
@@ -70,6 +71,8 @@ class Watchdog:
             frame = sys._current_frames().get(watched.thread.ident or 0)
             stack = "".join(traceback.format_stack(frame)) if frame else "no stack"
             log.critical("the model thread has been silent for %g s:\n%s", limit_s, stack)
+        if silent:
+            watched.announced = ""  # it has had its time: it is not ready either
             watched.give_up(stopped())
         self._silent = silent
 
