@@ -58,6 +58,7 @@ class Line(Generic[Item]):
         self._running: Counter[str] = Counter()
         self._rows: Counter[str] = Counter()  # running and waiting
         self._service_s: deque[float] = deque(maxlen=RECENT)
+        self._closed = False
         self._lock = threading.RLock()
 
     def join(
@@ -69,6 +70,8 @@ class Line(Generic[Item]):
         a running place free, so that what the person sends meanwhile is not refused for it.
         """
         with self._lock:
+            if self._closed:
+                raise closing()
             refusal = self._refusal(person, rows, self.limits.running if patient else None)
             if refusal and patient:
                 return False
@@ -78,6 +81,12 @@ class Line(Generic[Item]):
             self._waiting.setdefault(person, []).append(item)
             self._rows[person] += rows
             return True
+
+    def close(self) -> list[Item]:
+        """Let nobody join from now on; return all that wait: there will be no others."""
+        with self._lock:
+            self._closed = True
+            return self.waiting
 
     def next(self) -> Item | None:
         """Return the one whose turn it is; it stays in line until it begins."""
@@ -210,6 +219,11 @@ class Line(Generic[Item]):
         running = self._running.total() if running is None else running
         wait_s = expected_wait_s(0, running, self._service_s)
         return RETRY_S if wait_s is None else max(1, math.ceil(wait_s))
+
+
+def closing() -> LabError:
+    """Return what is told to whoever is there when the lab closes, or comes after."""
+    return LabError("closing", "the lab is closing", "Start it again", status=503)
 
 
 def before(own: int, waiting: dict[str, list[Item]], person: str) -> Iterator[int]:

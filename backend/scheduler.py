@@ -18,7 +18,7 @@ from backend.errors import LabError
 from backend.jobs import MOST_JOBS, Job, RunningJob
 from backend.ledger import Peaks
 from backend.models import LoadedModel, use_threads
-from backend.queueing import Limits, Line
+from backend.queueing import Limits, Line, closing
 from backend.row_faults import as_told, give_back, is_oom
 from backend.types import Outcome, RequestStats
 from backend.watchdog import Watchdog
@@ -161,12 +161,11 @@ class Scheduler:
                 worked = True
             if not worked:
                 self._poke.wait(IDLE_TURN_S)
-        closing = LabError("closing", "the lab is closing", "Start it again")
-        for ticket in (*self._running, *self.line.waiting):
-            self._end(ticket, "cancelled", closing)
-        for job in (*self._jobs, *self.job_line.waiting):
+        for ticket in (*self._running, *self.line.close()):
+            self._end(ticket, "cancelled", closing())
+        for job in (*self._jobs, *self.job_line.close()):
             job.close()
-            job.channel.finish(closing)
+            job.channel.finish(closing())
 
     def _turn(self) -> bool:
         """Do one round of everything; return whether there was anything to do."""

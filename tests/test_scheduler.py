@@ -211,6 +211,10 @@ def test_close_ends_what_runs() -> None:
         for _ in stream:
             pass
     assert time.monotonic() - began < 5
+    with pytest.raises(LabError, match="closing"):  # nobody would ever answer
+        lab.generate("Hello.", SamplingParams(max_new_tokens=1))
+    with pytest.raises(LabError, match="closing"):
+        list(lab.run(lambda loaded: iter([1])))
 
 
 @pytest.mark.slow
