@@ -11,7 +11,6 @@ import sys
 import threading
 from array import array
 from bisect import bisect_left
-from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 BUILD_CPU_S = 5  # of the processor
 BUILD_S = 60.0  # in all, where the machine is busy
 BUILD_BYTES = 2 * 2**30
-KEPT = 32  # automata of all models
+KEPT = 32  # automata of a model
 OUT = -1  # no state
 WORKER = Path(__file__).with_name("token_index.py")
 
@@ -119,23 +118,22 @@ class Automaton:
         return max(depth) + 1 if seen == len(self) else None
 
 
-_kept: OrderedDict[tuple[int, str], tuple["LoadedModel", Automaton]] = OrderedDict()
 _keeping = threading.Lock()
 _building = threading.Semaphore(2)
 
 
 def automaton(constraint: Constraint, loaded: "LoadedModel") -> Automaton:
     """Return a constraint's automaton on a model's vocabulary, built once; blocks. LabError."""
-    key = (id(loaded), constraint.pattern)
+    kept, pattern = loaded.automata, constraint.pattern
     with _keeping:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key][1]
+        if pattern in kept:
+            kept.move_to_end(pattern)
+            return kept[pattern]
     built = build(constraint, loaded)
     with _keeping:
-        _kept[key] = loaded, built  # the model is held too: its id names it
-        while len(_kept) > KEPT:
-            _kept.popitem(last=False)
+        kept[pattern] = built
+        while len(kept) > KEPT:
+            kept.popitem(last=False)
     return built
 
 
