@@ -245,7 +245,8 @@ class Scheduler:
         try:
             use_threads(job.loaded.threads)
             self.announced = "a job"
-            result = next(job.turns)
+            if (result := next(job.turns)) is not None:
+                job.channel.put([result])
         except StopIteration:
             self._leave_job(job)
             job.channel.finish()
@@ -253,9 +254,6 @@ class Scheduler:
             self._leave_job(job)
             self.oom_total += is_oom(error)
             job.channel.finish(as_told(error, job.loaded.info))
-        else:
-            if result is not None:
-                job.channel.put([result])
         finally:
             self.announced = ""
         if job.channel.error and is_oom(job.channel.error):

@@ -12,7 +12,7 @@ from backend.forward import Forward
 from backend.lab import Lab
 from backend.models import LoadedModel
 from backend.settings import Settings
-from backend.types import Generation, SamplingParams
+from backend.types import Generation, Request, SamplingParams
 
 PROMPT = "Tell me a story about a dragon."
 LONG = SamplingParams(do_sample=True, temperature=100, seed=1, max_new_tokens=500)
@@ -244,3 +244,32 @@ def test_close_closes_jobs_also_one_that_fails_at_it() -> None:
         with pytest.raises(LabError, match="closing"):
             for _ in results:
                 pass
+
+
+def test_a_reader_that_raises_is_its_own_misfortune(lab: Lab) -> None:
+    """Of a request at its end, and of a job at its first result; who runs beside them goes on."""
+
+    listens = threading.Event()
+
+    def gone() -> None:
+        raise ConnectionResetError
+
+    def working(loaded: LoadedModel) -> Iterator[int | None]:
+        while not listens.is_set():
+            yield None
+        yield 1
+
+    lab.engine.model()
+    before, stream = lab.status().restarts_total, endless(lab)
+    next(stream)
+    pending = lab.engine.pending(Request(PROMPT, SamplingParams(max_new_tokens=4)), update_s=60.0)
+    pending.channel.listen(gone)
+    pending.submit(False)
+    job = lab.engine.scheduler.run(lab.engine.model(), working)
+    job.listen(gone)
+    listens.set()
+    assert until(lambda: pending.channel.finished and job.finished)
+    assert isinstance(job.error, ConnectionResetError)
+    next(stream)
+    assert lab.status().restarts_total == before
+    stream.close()  # type: ignore[attr-defined]
