@@ -67,13 +67,14 @@ class Line(Generic[Item]):
         """Put an item in line. Raises LabError, 503 for a full line and 429 for a full person.
 
         A patient one is told False instead, and may ask again: it joins only while its person has
-        a running place free, so that what the person sends meanwhile is not refused for it.
+        a running place free, so that what the person sends meanwhile is not refused for it. One of
+        more rows than a person may have, since that limit fell, is refused: it would never join.
         """
         with self._lock:
             if self._closed:
                 raise closing()
             refusal = self._refusal(person, rows, self.limits.running if patient else None)
-            if refusal and patient:
+            if refusal and patient and (not person or rows <= self.limits.rows):
                 return False
             if refusal:
                 raise refusal
