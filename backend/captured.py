@@ -43,8 +43,12 @@ def capture(run: Run) -> tuple[torch.Tensor, Callable[[], object]]:
             run()
     torch.cuda.current_stream().wait_stream(side)
     graph = torch.cuda.CUDAGraph()
-    # what other threads do on the device meanwhile must not spoil it
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+    # a graph whose capture fails leaves its own stream as the current one; and what other threads
+    # do on the device meanwhile must not spoil it
+    with (
+        torch.cuda.stream(torch.cuda.current_stream()),
+        torch.cuda.graph(graph, capture_error_mode="thread_local"),
+    ):
         out = run()
     return out, graph.replay
 

@@ -3,8 +3,10 @@
 What needs a device is tested where there is one.
 """
 
+import contextlib
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -149,6 +151,41 @@ def test_a_capture_that_fails_leaves_the_plain_path(monkeypatch: pytest.MonkeyPa
     assert steps.decode(one, one, slots) is None
     monkeypatch.setattr(captured, "capture", record)
     assert steps.decode(one, one, slots) is None  # not tried again
+
+
+class Stream(str):
+    """A stream by its name."""
+
+    def wait_stream(self, other: str) -> None:
+        """Nothing is under way here."""
+
+
+def test_a_capture_that_fails_leaves_its_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torch.cuda.graph does where the capture's end raises, after a kernel that it forbids."""
+    now = ["default"]
+
+    @contextlib.contextmanager
+    def on(stream: str) -> Iterator[None]:
+        before, now[0] = now[0], stream
+        try:
+            yield
+        finally:
+            now[0] = before
+
+    @contextlib.contextmanager
+    def graph(made: object, *, capture_error_mode: str) -> Iterator[None]:
+        now[0] = "capture"
+        try:
+            yield
+        finally:
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+    fake = SimpleNamespace(stream=on, graph=graph, CUDAGraph=object)
+    fake.Stream, fake.current_stream = (lambda: Stream("side")), (lambda: Stream(now[0]))
+    monkeypatch.setattr(torch, "cuda", fake)
+    with pytest.raises(RuntimeError, match="previous error"):
+        captured.capture(lambda: torch.ones(1))
+    assert now == ["default"]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
