@@ -59,3 +59,17 @@ def test_a_turn_that_reads_a_prompt_is_announced(lab: Lab, monkeypatch: pytest.M
     assert turns[0] == (True, True)
     assert set(turns[1:]) == {(False, False)}
     assert not scheduler.announced
+
+
+def test_who_slept_too_waits_for_a_beat_first(caplog: pytest.LogCaptureFixture) -> None:
+    """A laptop's lid, a stopped process: the clock went on, and neither thread did."""
+    silent = Silent()
+    silent.announced = ""
+    watchdog = Watchdog(silent, every_s=3600)
+    for now_s in (BEAT_S, BEAT_S + 1, BEAT_S + 5000):
+        watchdog.wake(now_s)
+    assert not silent.told
+    assert not caplog.records
+    watchdog.wake(BEAT_S + 5001)  # awake for a second, and no beat
+    assert silent.told == ["engine_stopped"]
+    watchdog.close()
