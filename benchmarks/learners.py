@@ -125,10 +125,10 @@ async def _firsts(site: str, running: int, times: int, loads: int) -> list[Heard
     brief = ([BEGUN, "", True, 1.0, 1.0, 0, 0.0, 8, seed] for seed in range(times))
     heard = [await run(people[0], index, data) for data in brief]
     for task in beside:
-        if task.done():
-            task.result()  # raises where it failed: fewer ran than the figure would say
         task.cancel()
-    await asyncio.gather(*beside, return_exceptions=True)
+    for ended in await asyncio.gather(*beside, return_exceptions=True):
+        if isinstance(ended, Exception):  # fewer ran than the figure would say
+            raise ended
     for client in people:
         await client.aclose()
     return heard
