@@ -106,8 +106,8 @@ class Scheduler:
     @property
     def in_use(self) -> list[LoadedModel]:
         """The model of every request and job that waits or runs."""
-        tickets = (*self._running, *self.line.waiting)
-        jobs = (*self._jobs, *self.job_line.waiting)
+        tickets = (*self.line.waiting, *self._running)
+        jobs = (*self.job_line.waiting, *self._jobs)
         return [*(ticket.loaded for ticket in tickets), *(job.loaded for job in jobs)]
 
     def set_limits(self, limits: Limits, max_streams: int) -> None:
@@ -139,8 +139,8 @@ class Scheduler:
 
     def give_up(self, error: LabError) -> None:
         """End every reader's wait with `error`; the thread tidies up when it comes back."""
-        tickets = (*self._running, *self.line.waiting)
-        jobs = (*self._jobs, *self.job_line.waiting)
+        tickets = (*self.line.waiting, *self._running)
+        jobs = (*self.job_line.waiting, *self._jobs)
         for channel in (*(t.channel for t in tickets), *(j.channel for j in jobs)):
             channel.finish(error)  # type: ignore[attr-defined]  # mypy joins the two to object
             channel.close()  # type: ignore[attr-defined]
@@ -209,8 +209,8 @@ class Scheduler:
             self.job_line.leave(job, now_s=now_s)
             job.channel.finish(self.job_line.too_late())
         while len(self._jobs) < MOST_JOBS and (next_job := self.job_line.next()):
-            self.job_line.begin(next_job, now_s=now_s)
             self._jobs.append(next_job)
+            self.job_line.begin(next_job, now_s=now_s)
 
     def _batch(self, loaded: LoadedModel) -> Batch:
         return self._batches.setdefault(id(loaded), Batch(loaded))
@@ -225,8 +225,8 @@ class Scheduler:
 
     def _admit(self, ticket: Ticket) -> None:
         ticket.admitted_s = time.monotonic()
+        self._running.append(ticket)  # before it leaves the line: whoever ends all sees it
         self.line.begin(ticket, now_s=ticket.admitted_s)
-        self._running.append(ticket)
         try:
             use_threads(ticket.loaded.threads)
             self._batch(ticket.loaded).join(ticket)

@@ -273,3 +273,19 @@ def test_a_reader_that_raises_is_its_own_misfortune(lab: Lab) -> None:
     next(stream)
     assert lab.status().restarts_total == before
     stream.close()  # type: ignore[attr-defined]
+
+
+def test_who_moves_up_is_always_seen(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever ends all, or asks which models are in use: in line, or running, or both."""
+    lab.engine.model()
+    scheduler, seen = lab.engine.scheduler, list[int]()
+    for line in (scheduler.line, scheduler.job_line):
+
+        def begun(item: object, *, now_s: float, begin=line.begin) -> None:  # type: ignore[no-untyped-def]
+            begin(item, now_s=now_s)
+            seen.append(len(scheduler.in_use))
+
+        monkeypatch.setattr(line, "begin", begun)
+    lab.generate(PROMPT, SamplingParams(max_new_tokens=1))
+    list(lab.run(lambda loaded: iter([1])))
+    assert seen == [1, 1]
