@@ -8,7 +8,6 @@ matches. Importing this imports no torch.
 import threading
 from array import array
 from bisect import bisect_left
-from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from backend.models import LoadedModel
 
-KEPT = 32  # automata of all models
+KEPT = 32  # automata of a model
 OUT = -1  # no state
 
 
@@ -111,22 +110,21 @@ class Automaton:
         return max(depth) + 1 if seen == len(self) else None
 
 
-_kept: OrderedDict[tuple[int, str], tuple["LoadedModel", Automaton]] = OrderedDict()
 _keeping = threading.Lock()
 
 
 def automaton(constraint: Constraint, loaded: "LoadedModel") -> Automaton:
     """Return a constraint's automaton on a model's vocabulary, built once; blocks. LabError."""
-    key = (id(loaded), constraint.pattern)
+    kept, pattern = loaded.automata, constraint.pattern
     with _keeping:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key][1]
+        if pattern in kept:
+            kept.move_to_end(pattern)
+            return kept[pattern]
     built = build(constraint, loaded)
     with _keeping:
-        _kept[key] = loaded, built  # the model is held too: its id names it
-        while len(_kept) > KEPT:
-            _kept.popitem(last=False)
+        kept[pattern] = built
+        while len(kept) > KEPT:
+            kept.popitem(last=False)
     return built
 
 

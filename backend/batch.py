@@ -58,6 +58,11 @@ class Batch:
         """True where no row is left."""
         return not self._slots
 
+    @property
+    def reads(self) -> bool:
+        """True while a prompt is not whole in the cache: a step may take long."""
+        return bool(self._reading)
+
     def bytes_with(self, ticket: Ticket | None = None) -> int:
         """Return the KV bytes this batch will hold, with a request admitted."""
         held = {size: slots.bytes_with(0) for size, slots in self._slots.items()}
@@ -219,7 +224,8 @@ class Batch:
         """Yield whose prompt is read on, and how many tokens of it.
 
         The oldest, with half of the budget where others wait, then the shortest: a long prompt
-        delays no short one, and comes to its end.
+        delays no short one, and comes to its end. What cannot be read in pieces is read whole, one
+        prompt after another.
         """
         reading = [ticket for ticket in self._reading if not self._waits_to_copy(ticket)]
         if not reading:
@@ -230,7 +236,7 @@ class Batch:
         for ticket, most in ((oldest, first), *((ticket, budget) for ticket in others)):
             left = len(ticket.ids) - ticket.read
             n = min(left, most, budget) if self.loaded.batches else left
-            if n > 0:
+            if min(n, budget) > 0:
                 budget -= n
                 yield ticket, n
 

@@ -43,8 +43,12 @@ def capture(run: Run) -> tuple[torch.Tensor, Callable[[], object]]:
             run()
     torch.cuda.current_stream().wait_stream(side)
     graph = torch.cuda.CUDAGraph()
-    # what other threads do on the device meanwhile must not spoil it
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+    # a graph whose capture fails leaves its own stream as the current one; and what other threads
+    # do on the device meanwhile must not spoil it
+    with (
+        torch.cuda.stream(torch.cuda.current_stream()),
+        torch.cuda.graph(graph, capture_error_mode="thread_local"),
+    ):
         out = run()
     return out, graph.replay
 
@@ -117,10 +121,10 @@ class Captured:
         all_ids, at = ids.new_empty(size), positions.new_empty(size)
         fill(all_ids, ids, 0)  # the warm-up writes what the step will
         fill(at, positions, last)
-        seen = torch.arange(slots.positions, device=at.device)
 
-        def run() -> torch.Tensor:
+        def run() -> torch.Tensor:  # of tensors from outside, a graph reads only what Step holds
             window = slots.decoding(at, last, 0)
+            seen = torch.arange(slots.positions, device=at.device)
             mask = (seen <= at[:, None])[:, None, None]
             # a bucket may be longer than the model's context: only padding is there
             turned = at.clamp(max=len(self._lean.rotary) - 1)

@@ -4,6 +4,7 @@ The reader is woken once per update and not once per token: at the first item, t
 `update_s` has passed, when half full, and at the end. A full channel pauses its request.
 """
 
+import logging
 import math
 import threading
 import time
@@ -11,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
+log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 
@@ -35,7 +37,7 @@ class Channel(Generic[Item]):
         return len(self._items) >= self._limit
 
     def put(self, items: Iterable[Item]) -> None:
-        """Add items; wake the reader if an update is due."""
+        """Add items; wake the reader if an update is due. What its waking raises is raised."""
         self._items.extend(items)
         now_s = time.monotonic()
         due = now_s - self._last_wake_s >= self._update_s
@@ -47,7 +49,10 @@ class Channel(Generic[Item]):
         """Say that nothing more comes; `error` is raised in the reader after the last item."""
         if not self.finished:
             self.error, self.finished = error, True
-            self._wake()
+            try:
+                self._wake()
+            except Exception:  # its own: the writer has others to serve
+                log.exception("a reader could not be told the end")
 
     # the reader
     def listen(self, wake: Callable[[], object]) -> None:

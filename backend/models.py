@@ -4,10 +4,11 @@ import gc
 import logging
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import (
@@ -31,6 +32,9 @@ from backend.probe import agrees, honours_masks
 from backend.row_faults import is_oom, load_oom
 from backend.settings import Settings
 from backend.types import Message, ModelInfo, PrecisionSpec, Prompt, Schema
+
+if TYPE_CHECKING:
+    from backend.automaton import Automaton
 
 log = logging.getLogger(__name__)
 SMALL = 30_000_000  # parameters; below that a second thread costs more than it brings
@@ -59,6 +63,10 @@ class LoadedModel:
     batches: bool  # rows of several requests can share a forward
     # a fast tokenizer refuses two threads at once when their truncation settings differ
     lock: threading.Lock = field(default_factory=threading.Lock)
+    # by pattern, of the constraints tried last; they go with the model
+    automata: "OrderedDict[str, Automaton]" = field(
+        default_factory=OrderedDict, init=False, repr=False, compare=False
+    )
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text with the model's own special tokens."""

@@ -58,6 +58,7 @@ class Line(Generic[Item]):
         self._running: Counter[str] = Counter()
         self._rows: Counter[str] = Counter()  # running and waiting
         self._service_s: deque[float] = deque(maxlen=RECENT)
+        self._closed = False
         self._lock = threading.RLock()
 
     def join(
@@ -66,11 +67,14 @@ class Line(Generic[Item]):
         """Put an item in line. Raises LabError, 503 for a full line and 429 for a full person.
 
         A patient one is told False instead, and may ask again: it joins only while its person has
-        a running place free, so that what the person sends meanwhile is not refused for it.
+        a running place free, so that what the person sends meanwhile is not refused for it. One of
+        more rows than a person may have, since that limit fell, is refused: it would never join.
         """
         with self._lock:
+            if self._closed:
+                raise closing()
             refusal = self._refusal(person, rows, self.limits.running if patient else None)
-            if refusal and patient:
+            if refusal and patient and (not person or rows <= self.limits.rows):
                 return False
             if refusal:
                 raise refusal
@@ -78,6 +82,12 @@ class Line(Generic[Item]):
             self._waiting.setdefault(person, []).append(item)
             self._rows[person] += rows
             return True
+
+    def close(self) -> list[Item]:
+        """Let nobody join from now on; return all that wait: there will be no others."""
+        with self._lock:
+            self._closed = True
+            return self.waiting
 
     def next(self) -> Item | None:
         """Return the one whose turn it is; it stays in line until it begins."""
@@ -210,6 +220,11 @@ class Line(Generic[Item]):
         running = self._running.total() if running is None else running
         wait_s = expected_wait_s(0, running, self._service_s)
         return RETRY_S if wait_s is None else max(1, math.ceil(wait_s))
+
+
+def closing() -> LabError:
+    """Return what is told to whoever is there when the lab closes, or comes after."""
+    return LabError("closing", "the lab is closing", "Start it again", status=503)
 
 
 def before(own: int, waiting: dict[str, list[Item]], person: str) -> Iterator[int]:

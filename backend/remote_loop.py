@@ -15,7 +15,7 @@ import httpx
 from backend.channel import Channel
 from backend.errors import LabError
 from backend.openai_request import RECORDS
-from backend.queueing import Limits, Line
+from backend.queueing import Limits, Line, closing
 from backend.remote_answer import Server, answer, error_of, short
 from backend.remote_faults import lost, wrong_format
 from backend.remote_stream import Reading
@@ -113,6 +113,7 @@ class RemoteLoop:
             self._call(self._poke.set)
             self._thread.join(timeout_s)
         else:
+            self.line.close()
             self._loop.close()
 
     def _call(self, do: Callable[..., object], *args: object) -> None:
@@ -145,9 +146,8 @@ class RemoteLoop:
             for task in self.running.values():
                 task.cancel()
             await asyncio.gather(probing, *self.running.values(), return_exceptions=True)
-        closing = LabError("closing", "the lab is closing", "Start it again")
-        for ticket in self.line.waiting:
-            self._end(ticket, "cancelled", closing)
+        for ticket in self.line.close():
+            self._end(ticket, "cancelled", closing())
 
     async def _probe(self, client: httpx.AsyncClient) -> None:
         """Ask again and again which models there are: whether anybody answers, too."""

@@ -18,7 +18,7 @@ from backend.errors import LabError
 from backend.jobs import MOST_JOBS, Job, RunningJob
 from backend.ledger import Peaks
 from backend.models import LoadedModel, use_threads
-from backend.queueing import Limits, Line
+from backend.queueing import Limits, Line, closing
 from backend.row_faults import as_told, give_back, is_oom
 from backend.types import Outcome, RequestStats
 from backend.watchdog import Watchdog
@@ -106,8 +106,8 @@ class Scheduler:
     @property
     def in_use(self) -> list[LoadedModel]:
         """The model of every request and job that waits or runs."""
-        tickets = (*self._running, *self.line.waiting)
-        jobs = (*self._jobs, *self.job_line.waiting)
+        tickets = (*self.line.waiting, *self._running)
+        jobs = (*self.job_line.waiting, *self._jobs)
         return [*(ticket.loaded for ticket in tickets), *(job.loaded for job in jobs)]
 
     def set_limits(self, limits: Limits, max_streams: int) -> None:
@@ -127,7 +127,6 @@ class Scheduler:
     def revive(self, error: LabError) -> None:
         """Start the model thread again; what ran ends with `error`, what waits goes on."""
         self.restarts_total += 1
-        self.announced = ""
         self._batches.clear()
         for ticket in tuple(self._running):
             self._end(ticket, "error", error)
@@ -140,8 +139,8 @@ class Scheduler:
 
     def give_up(self, error: LabError) -> None:
         """End every reader's wait with `error`; the thread tidies up when it comes back."""
-        tickets = (*self._running, *self.line.waiting)
-        jobs = (*self._jobs, *self.job_line.waiting)
+        tickets = (*self.line.waiting, *self._running)
+        jobs = (*self.job_line.waiting, *self._jobs)
         for channel in (*(t.channel for t in tickets), *(j.channel for j in jobs)):
             channel.finish(error)  # type: ignore[attr-defined]  # mypy joins the two to object
             channel.close()  # type: ignore[attr-defined]
@@ -150,7 +149,7 @@ class Scheduler:
     def _loop(self) -> None:
         while not self._closing:
             self._poke.clear()
-            self.last_beat = time.time()
+            self.last_beat, self.announced = time.time(), ""
             try:
                 worked = self._turn()
             except Exception as error:  # a bug or the device: fail those running, stay alive
@@ -162,12 +161,11 @@ class Scheduler:
                 worked = True
             if not worked:
                 self._poke.wait(IDLE_TURN_S)
-        closing = LabError("closing", "the lab is closing", "Start it again")
-        for ticket in (*self._running, *self.line.waiting):
-            self._end(ticket, "cancelled", closing)
-        for job in (*self._jobs, *self.job_line.waiting):
+        for ticket in (*self._running, *self.line.close()):
+            self._end(ticket, "cancelled", closing())
+        for job in (*self._jobs, *self.job_line.close()):
             job.close()
-            job.channel.finish(closing)
+            job.channel.finish(closing())
 
     def _turn(self) -> bool:
         """Do one round of everything; return whether there was anything to do."""
@@ -181,6 +179,7 @@ class Scheduler:
         worked = False
         for key, batch in tuple(self._batches.items()):
             use_threads(batch.loaded.threads)
+            self.announced = "a prompt" if batch.reads else ""
             turn = batch.step()
             for ticket in turn.ended:
                 self._end(ticket, "ok")
@@ -210,8 +209,8 @@ class Scheduler:
             self.job_line.leave(job, now_s=now_s)
             job.channel.finish(self.job_line.too_late())
         while len(self._jobs) < MOST_JOBS and (next_job := self.job_line.next()):
-            self.job_line.begin(next_job, now_s=now_s)
             self._jobs.append(next_job)
+            self.job_line.begin(next_job, now_s=now_s)
 
     def _batch(self, loaded: LoadedModel) -> Batch:
         return self._batches.setdefault(id(loaded), Batch(loaded))
@@ -226,8 +225,8 @@ class Scheduler:
 
     def _admit(self, ticket: Ticket) -> None:
         ticket.admitted_s = time.monotonic()
+        self._running.append(ticket)  # before it leaves the line: whoever ends all sees it
         self.line.begin(ticket, now_s=ticket.admitted_s)
-        self._running.append(ticket)
         try:
             use_threads(ticket.loaded.threads)
             self._batch(ticket.loaded).join(ticket)
@@ -246,7 +245,8 @@ class Scheduler:
         try:
             use_threads(job.loaded.threads)
             self.announced = "a job"
-            result = next(job.turns)
+            if (result := next(job.turns)) is not None:
+                job.channel.put([result])
         except StopIteration:
             self._leave_job(job)
             job.channel.finish()
@@ -254,9 +254,6 @@ class Scheduler:
             self._leave_job(job)
             self.oom_total += is_oom(error)
             job.channel.finish(as_told(error, job.loaded.info))
-        else:
-            if result is not None:
-                job.channel.put([result])
         finally:
             self.announced = ""
         if job.channel.error and is_oom(job.channel.error):

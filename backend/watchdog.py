@@ -2,7 +2,8 @@
 
 The failure most reported of serving engines is a dead generation thread behind a healthy HTTP
 endpoint. A dead thread is replaced; of a silent one the log gets the stack, once, and its readers
-get an error. A long turn that is announced (a job's, a capture) has more time.
+get an error, also those who come while it is silent. A long turn that is announced (a job's, one
+that reads a prompt) has more time.
 """
 
 import logging
@@ -46,6 +47,7 @@ class Watchdog:
         self._silent_s, self._announced_s = silent_s, announced_s
         self._every_s = every_s
         self._silent = False
+        self._woke_s = time.time()
         self._closed = threading.Event()
         threading.Thread(target=self._loop, name="watchdog", daemon=True).start()
 
@@ -55,7 +57,13 @@ class Watchdog:
 
     def _loop(self) -> None:
         while not self._closed.wait(self._every_s):
-            self.look(time.time())
+            self.wake(time.time())
+
+    def wake(self, now_s: float) -> None:
+        """Look, but not where the whole process slept, as a laptop does: the beat comes first."""
+        slept_s, self._woke_s = now_s - self._woke_s, now_s
+        if slept_s < self._every_s + self._silent_s / 2:
+            self.look(now_s)
 
     def look(self, now_s: float) -> None:
         """Act on what the thread looks like at `now_s` (time.time)."""
@@ -70,6 +78,8 @@ class Watchdog:
             frame = sys._current_frames().get(watched.thread.ident or 0)
             stack = "".join(traceback.format_stack(frame)) if frame else "no stack"
             log.critical("the model thread has been silent for %g s:\n%s", limit_s, stack)
+        if silent:
+            watched.announced = ""  # it has had its time: it is not ready either
             watched.give_up(stopped())
         self._silent = silent
 

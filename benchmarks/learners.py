@@ -126,7 +126,9 @@ async def _firsts(site: str, running: int, times: int, loads: int) -> list[Heard
     heard = [await run(people[0], index, data) for data in brief]
     for task in beside:
         task.cancel()
-    await asyncio.gather(*beside, return_exceptions=True)
+    for ended in await asyncio.gather(*beside, return_exceptions=True):
+        if isinstance(ended, Exception):  # fewer ran than the figure would say
+            raise ended
     for client in people:
         await client.aclose()
     return heard

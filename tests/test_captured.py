@@ -3,7 +3,10 @@
 What needs a device is tested where there is one.
 """
 
-from collections.abc import Callable
+import contextlib
+import weakref
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -116,6 +119,27 @@ def test_a_storage_that_moved_is_captured_anew(monkeypatch: pytest.MonkeyPatch) 
 
 
 @torch.inference_mode()
+def test_what_a_graph_reads_outlives_its_capture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph holds addresses and no tensors: what is freed would be others' memory by then."""
+
+    def by_address(run: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, Callable[[], object]]:
+        seen = [cell.cell_contents for cell in run.__closure__ or ()]
+        read = [weakref.ref(one) for one in seen if isinstance(one, torch.Tensor)]
+        assert read
+
+        def replay() -> None:
+            assert all(one() is not None for one in read)
+
+        return run(), replay
+
+    monkeypatch.setattr(captured, "capture", by_address)
+    lean, slots = lean_on("cpu")
+    steps, one = Captured(lean), torch.tensor([7])
+    warm_up(steps, slots)
+    assert steps.decode(one, one, slots) is not None
+
+
+@torch.inference_mode()
 def test_a_capture_that_fails_leaves_the_plain_path(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(run: Callable[[], torch.Tensor]) -> None:
         raise RuntimeError("operation not permitted when stream is capturing")
@@ -127,6 +151,41 @@ def test_a_capture_that_fails_leaves_the_plain_path(monkeypatch: pytest.MonkeyPa
     assert steps.decode(one, one, slots) is None
     monkeypatch.setattr(captured, "capture", record)
     assert steps.decode(one, one, slots) is None  # not tried again
+
+
+class Stream(str):
+    """A stream by its name."""
+
+    def wait_stream(self, other: str) -> None:
+        """Nothing is under way here."""
+
+
+def test_a_capture_that_fails_leaves_its_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torch.cuda.graph does where the capture's end raises, after a kernel that it forbids."""
+    now = ["default"]
+
+    @contextlib.contextmanager
+    def on(stream: str) -> Iterator[None]:
+        before, now[0] = now[0], stream
+        try:
+            yield
+        finally:
+            now[0] = before
+
+    @contextlib.contextmanager
+    def graph(made: object, *, capture_error_mode: str) -> Iterator[None]:
+        now[0] = "capture"
+        try:
+            yield
+        finally:
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+    fake = SimpleNamespace(stream=on, graph=graph, CUDAGraph=object)
+    fake.Stream, fake.current_stream = (lambda: Stream("side")), (lambda: Stream(now[0]))
+    monkeypatch.setattr(torch, "cuda", fake)
+    with pytest.raises(RuntimeError, match="previous error"):
+        captured.capture(lambda: torch.ones(1))
+    assert now == ["default"]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -1,9 +1,12 @@
 """Constrained decoding: every ended run matches, draws equal `generate`'s, errors are said."""
 
+import gc
 import json
 import re
 import threading
 import time
+import weakref
+from dataclasses import replace
 
 import pytest
 import torch
@@ -263,3 +266,13 @@ def test_a_thousand_hot_runs_all_match(lab: Lab, loaded: LoadedModel, kind: str)
     assert {g.finish_reason for g in found} == {"stop"}
     assert [g.text for g in found if not right(bare(g.text))] == []
     assert len({g.text for g in found}) > 1
+
+
+def test_what_is_built_goes_with_its_model(loaded: LoadedModel) -> None:
+    """A model that has been unloaded must not stay for the constraints somebody tried on it."""
+    copy = replace(loaded)
+    assert automaton(choice(CHOICES), copy) is automaton(choice(CHOICES), copy)
+    left = weakref.ref(copy)
+    del copy
+    gc.collect()
+    assert left() is None

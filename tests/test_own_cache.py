@@ -1,5 +1,6 @@
 """Models that cannot share a forward are still served: each row with the model's own cache."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ from transformers import (
     set_seed,
 )
 
+from backend.batch import Batch
 from backend.catalog import MODELS
 from backend.lab import Lab
 from backend.settings import Settings
 from backend.types import Request, SamplingParams
+from tests.test_bad_rows import ticket
 
 TINY = {"hidden_size": 64, "num_hidden_layers": 2}
 PROMPTS = ("Tell me a story about a dragon.", "1+1=?", "Hello.")
@@ -77,3 +80,19 @@ def test_seeded_texts_are_generates(make, tmp_path: Path) -> None:  # type: igno
             assert got == want
     finally:
         lab.close()
+
+
+def test_a_step_reads_one_long_prompt_where_none_can_be_read_in_pieces(lab: Lab) -> None:
+    """Those who run wait for one whole prompt, and not for those of all who have come."""
+    batch = Batch(replace(lab.engine.model(), lean=None, batches=False))
+    running, long, other = (
+        ticket(batch.loaded, n, prompt=f"{n} {'go ' * 99 * n}") for n in range(3)
+    )
+    batch.join(running)
+    batch.step()
+    batch.join(long)
+    batch.join(other)
+    batch.step()
+    assert (long.output_tokens, other.read) == (1, 0)
+    batch.step()
+    assert (long.output_tokens, other.output_tokens, running.output_tokens) == (2, 1, 3)

@@ -111,6 +111,27 @@ def test_a_patient_one_waits_for_a_running_place_and_leaves_the_waiting_ones_fre
     assert line.next() == "pressed"
 
 
+def test_a_patient_one_of_more_rows_than_are_allowed_by_now_is_refused() -> None:
+    line: Line[str] = Line(Limits(rows=16), most=100)
+    line.join("a1", person="a", rows=1, now_s=0.0)
+    assert not line.join("a2", person="a", rows=16, now_s=0.0, patient=True)
+    line.limits = Limits(rows=8)
+    with pytest.raises(LabError) as raised:
+        line.join("a2", person="a", rows=16, now_s=0.0, patient=True)
+    assert raised.value.code == "person_rows"
+
+
+def test_a_closed_line_keeps_what_waits_and_nobody_joins_it() -> None:
+    line: Line[str] = Line(Limits(), most=100)
+    line.join("a1", person="a", rows=1, now_s=0.0)
+    assert line.close() == ["a1"]
+    for patient in (False, True):
+        with pytest.raises(LabError) as raised:
+            line.join("b1", person="b", rows=1, now_s=0.0, patient=patient)
+        assert raised.value.code == "closing"
+    assert line.waiting == ["a1"]
+
+
 def test_the_local_caller_has_no_limits_but_takes_turns() -> None:
     line: Line[str] = Line(Limits(), most=100)
     for n in range(20):

@@ -12,7 +12,7 @@ from backend.forward import Forward
 from backend.lab import Lab
 from backend.models import LoadedModel
 from backend.settings import Settings
-from backend.types import Generation, SamplingParams
+from backend.types import Generation, Request, SamplingParams
 
 PROMPT = "Tell me a story about a dragon."
 LONG = SamplingParams(do_sample=True, temperature=100, seed=1, max_new_tokens=500)
@@ -211,6 +211,10 @@ def test_close_ends_what_runs() -> None:
         for _ in stream:
             pass
     assert time.monotonic() - began < 5
+    with pytest.raises(LabError, match="closing"):  # nobody would ever answer
+        lab.generate("Hello.", SamplingParams(max_new_tokens=1))
+    with pytest.raises(LabError, match="closing"):
+        list(lab.run(lambda loaded: iter([1])))
 
 
 @pytest.mark.slow
@@ -240,3 +244,48 @@ def test_close_closes_jobs_also_one_that_fails_at_it() -> None:
         with pytest.raises(LabError, match="closing"):
             for _ in results:
                 pass
+
+
+def test_a_reader_that_raises_is_its_own_misfortune(lab: Lab) -> None:
+    """Of a request at its end, and of a job at its first result; who runs beside them goes on."""
+
+    listens = threading.Event()
+
+    def gone() -> None:
+        raise ConnectionResetError
+
+    def working(loaded: LoadedModel) -> Iterator[int | None]:
+        while not listens.is_set():
+            yield None
+        yield 1
+
+    lab.engine.model()
+    before, stream = lab.status().restarts_total, endless(lab)
+    next(stream)
+    pending = lab.engine.pending(Request(PROMPT, SamplingParams(max_new_tokens=4)), update_s=60.0)
+    pending.channel.listen(gone)
+    pending.submit(False)
+    job = lab.engine.scheduler.run(lab.engine.model(), working)
+    job.listen(gone)
+    listens.set()
+    assert until(lambda: pending.channel.finished and job.finished)
+    assert isinstance(job.error, ConnectionResetError)
+    next(stream)
+    assert lab.status().restarts_total == before
+    stream.close()  # type: ignore[attr-defined]
+
+
+def test_who_moves_up_is_always_seen(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever ends all, or asks which models are in use: in line, or running, or both."""
+    lab.engine.model()
+    scheduler, seen = lab.engine.scheduler, list[int]()
+    for line in (scheduler.line, scheduler.job_line):
+
+        def begun(item: object, *, now_s: float, begin=line.begin) -> None:  # type: ignore[no-untyped-def]
+            begin(item, now_s=now_s)
+            seen.append(len(scheduler.in_use))
+
+        monkeypatch.setattr(line, "begin", begun)
+    lab.generate(PROMPT, SamplingParams(max_new_tokens=1))
+    list(lab.run(lambda loaded: iter([1])))
+    assert seen == [1, 1]
