@@ -32,12 +32,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     from safetensors.torch import load_file
 
     folder = tmp_path_factory.mktemp("shards")
-    weights = load_file(WEIGHTS / "chat" / "model.safetensors")
-    save_torch_state_dict(weights, folder, max_shard_size="6MB")
-    paths = [*folder.iterdir(), *(WEIGHTS / "chat").iterdir()]
-    kept = {path.name: path.read_bytes() for path in paths if path.is_file()}
-    del kept["model.safetensors"]
-    return kept
+    whole = WEIGHTS / "chat" / "model.safetensors"
+    save_torch_state_dict(load_file(whole), folder, max_shard_size="6MB")
+    paths = [*folder.iterdir(), *whole.parent.iterdir()]
+    return {one.name: one.read_bytes() for one in paths if one.is_file() and one != whole}
 
 
 @pytest.fixture
