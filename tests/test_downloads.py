@@ -27,6 +27,8 @@ from tests.test_generate_tab import serious
 from tests.test_hub import POCKET, files, large, served  # noqa: F401  # fixtures
 from tests.test_teacher_page import SOON, teaching
 
+pytestmark = pytest.mark.slow
+
 
 def until(downloads: Downloads, *phases: str) -> DownloadState:
     """Wait for the first model's phase."""
@@ -215,7 +217,6 @@ def room(served: Hub) -> Iterator[str]:  # noqa: F811
 
 
 @pytest.mark.browser
-@pytest.mark.slow
 @pytest.mark.parametrize(("lang", "size", "dark"), [("en", LAPTOP, False), ("ja", PHONE, True)])
 def test_a_model_is_looked_up_downloaded_stopped_gone_on_with_and_loaded(
     chromium: Browser,  # noqa: F811

@@ -17,6 +17,8 @@ from backend.settings import Settings
 from backend.types import SamplingParams, StreamUpdate
 from tests.test_scheduler import LONG, PROMPT, endless, until
 
+pytestmark = pytest.mark.slow
+
 SHORT = SamplingParams(max_new_tokens=4)
 Make = Callable[..., Lab]
 MANY = Limits(running=50, waiting=50, rows=100)

@@ -148,6 +148,7 @@ def test_a_broken_file_is_thrown_away(served: Hub, files: dict[str, bytes], faul
     assert (hub.get(POCKET) / name).read_bytes() == files[name]
 
 
+@pytest.mark.slow
 def test_a_stall_is_said_and_what_came_is_kept(
     served: Hub, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,8 @@ from backend.settings import Settings
 from backend.types import SamplingParams
 from tests.test_scheduler import LONG, PROMPT, until
 
+pytestmark = pytest.mark.slow
+
 POCKET_BYTES = 12_199_808  # weights of one pocket model in fp32
 
 
@@ -142,7 +144,6 @@ def test_a_learners_wish_never_takes_the_current_model(two: Lab, free: Callable[
     assert {m.model for m in two.status().models} == {"pocket-chat"}
 
 
-@pytest.mark.slow
 def test_a_failed_switch_brings_the_current_model_back(
     two: Lab, free: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

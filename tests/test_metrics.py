@@ -159,6 +159,7 @@ def test_every_row_of_the_design_is_there_with_its_labels() -> None:
     assert metrics.registry.get_sample_value("llmlab_batch_size_sum") == 2 * 1 + 1 * 3
 
 
+@pytest.mark.slow
 def test_outcomes_sum_to_the_requests_and_tokens_to_what_was_seen(used: Lab) -> None:
     lab, seen, started = used, 0, 0
     for n in (3, 5):

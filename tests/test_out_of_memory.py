@@ -18,6 +18,8 @@ from backend.types import SamplingParams
 from tests.test_bad_rows import PROMPT, alone, ids, joined, loaded, run  # noqa: F401  # fixtures
 from tests.test_scheduler import until
 
+pytestmark = pytest.mark.slow
+
 
 def told(error: BaseException | None) -> LabError:
     """Check that an error is the message, and holds no frame that would hold tensors."""

@@ -51,6 +51,7 @@ def tokenizer():  # type: ignore[no-untyped-def]
     return AutoTokenizer.from_pretrained(WEIGHTS / "chat")
 
 
+@pytest.mark.slow
 def test_no_held_out_sentence_is_in_the_training_text(texts: list[str]) -> None:
     whole = "\n".join(texts)
     assert len(HELD_OUT) > 200
@@ -187,6 +188,7 @@ def test_two_minutes_of_training(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "chat" / "model.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_a_training_that_was_cut_off_goes_on(
     tmp_path: Path, tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # type: ignore[no-untyped-def]

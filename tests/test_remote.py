@@ -22,6 +22,8 @@ from tests.conftest import serve
 from tests.remote_server import MODEL, TEXT, Server, address, running
 from tests.test_scheduler import endless, until
 
+pytestmark = pytest.mark.slow
+
 PROMPT = "Tell me a story about a dragon."
 CHAT = [{"role": "user", "content": PROMPT}]
 FAULTS = {

@@ -19,6 +19,8 @@ from demo import sharing
 from demo.app import create_app
 from tests.conftest import WEIGHTS
 
+pytestmark = pytest.mark.slow
+
 PROXY = {
     "X-Forwarded-Prefix": "/lab",
     "X-Forwarded-Host": "lab.example.org",
@@ -101,7 +103,6 @@ def test_the_teachers_page_stays_under_the_path(client: TestClient) -> None:
     assert '="/teacher' not in page
 
 
-@pytest.mark.slow
 def test_on_a_space_nothing_comes_from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYSTEM", "spaces")
     monkeypatch.setenv("SPACE_ID", "class/lab")

@@ -26,6 +26,8 @@ from tests.test_generate_tab import serious
 from tests.test_scheduler import LONG, PROMPT, until
 from tests.test_teacher_page import SOON, teaching
 
+pytestmark = pytest.mark.slow
+
 LIMITS = {
     "running": "3",
     "waiting": "4",
@@ -154,7 +156,6 @@ def test_what_runs_is_told_of_the_next_class(room: tuple[Lab, str]) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lang", "size", "dark"), [("en", LAPTOP, False), ("ja", PHONE, False), ("ja", LAPTOP, True)]
 )
