@@ -37,7 +37,7 @@ SERIES = (
 )
 STORY = "[INST] Tell me a story about a dragon. [/INST]"
 ASKED = {"model": "pocket-chat", "prompt": STORY, "max_tokens": 64}
-LONG = {**ASKED, "max_tokens": 512, "n": 16, "temperature": 100.0, "seed": 1, "stream": True}
+LONG = {**ASKED, "max_tokens": 1900, "n": 16, "temperature": 100.0, "seed": 1, "stream": True}
 
 
 def free_port() -> int:
@@ -84,6 +84,7 @@ def up(build: None) -> Iterator[str]:
         COMPOSE_PROJECT_NAME=PROJECT,
         COMPOSE_FILE="compose.yaml:tests/container.compose.yaml",
         UP_TIMEOUT_S="180",
+        LAB_MAX_NEW_TOKENS="1900",  # so that a stop comes in mid-stream
         LAB_PORT=str(free_port()),
     )
     assert not (ROOT / ".env").exists(), "the test is one of a checkout without settings"
