@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +50,17 @@ def test_the_page_is_in_the_browsers_language(plain: TestClient) -> None:
     assert page.status_code == 200
     assert "documentElement.lang" in page.text
     assert "生成する" in page.text
+
+
+@pytest.mark.slow
+def test_the_pages_are_built_without_torch() -> None:
+    """It takes seconds to import: the page is there before."""
+    code = (
+        "import sys; from backend.lab import Lab; from backend.settings import Settings;"
+        "from demo.app import create_app; create_app(Lab(Settings()));"
+        "sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_chosen_language_is_remembered(plain: TestClient) -> None:
