@@ -11,6 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 PATIENCE = 30_000  # ms; others may keep the machine busy
+# ms after each press, as a person would: for some 10 ms after a fold opens, Gradio puts back the
+# values that it opened with, and what a test put in by then is lost
+PACE = 100
 expect.set_options(timeout=PATIENCE)
 LAPTOP, PHONE = (1440, 900), (390, 844)
 ARGUMENTS = [
@@ -29,7 +32,7 @@ def chromium() -> Iterator[Browser]:
     options: dict[str, Any] = {"executable_path": path} if Path(path).exists() else {}
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(args=ARGUMENTS, **options)
+            browser = playwright.chromium.launch(args=ARGUMENTS, slow_mo=PACE, **options)
         except Error as error:
             pytest.skip(f"Chromium cannot be started: {error.message.splitlines()[0]}")
         yield browser
