@@ -139,7 +139,7 @@ def build(constraint: Constraint, loaded: "LoadedModel") -> Automaton:
         )
     vocabulary, table = loaded.vocabulary, dict[bytes, list[int]]()
     for token_id in range(loaded.info.vocab_size):
-        if not vocabulary.is_silent(token_id) and token_id not in loaded.end_ids:
+        if token_id not in vocabulary.silent_ids and token_id not in loaded.end_ids:
             table.setdefault(vocabulary.data(token_id), []).append(token_id)
     answer = worked("graph", constraint.pattern, table, loaded.info.vocab_size)
     if isinstance(answer, str):

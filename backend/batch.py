@@ -17,12 +17,10 @@ import torch
 from backend.choosing import Candidates, Chooser, Picked
 from backend.detokenizer import TextStream
 from backend.forward import Forward, Part, chunk_part, decode_part
-from backend.kv_cache import SlotCache, bucket
 from backend.models import LoadedModel
-from backend.own_cache import OwnCaches
 from backend.prefix import take_over
 from backend.row_faults import as_told, found_room, out_of_memory, unsound
-from backend.rows import Row, Slots, Ticket, Turn, newest
+from backend.rows import Row, Slots, Ticket, Turn, new_slots, newest
 from backend.types import FinishReason, TokenStep
 
 log = logging.getLogger(__name__)
@@ -67,17 +65,17 @@ class Batch:
         """Return the KV bytes this batch will hold, with a request admitted."""
         held = {size: slots.bytes_with(0) for size, slots in self._slots.items()}
         if ticket:
-            size = self._bucket_of(ticket)
-            slots = self._slots.get(size) or self._new_slots(size)
+            size = ticket.bucket
+            slots = self._slots.get(size) or new_slots(self.loaded, size)
             held[size] = slots.bytes_with(ticket.request.params.num_return_sequences)
         return sum(held.values())
 
     def join(self, ticket: Ticket) -> None:
         """Give each returned sequence a row; the prompt is read in the next steps."""
-        params, size = ticket.request.params, self._bucket_of(ticket)
+        params, size = ticket.request.params, ticket.bucket
         if params.do_sample and params.seed is not None:
             ticket.generator = torch.Generator(self.loaded.device).manual_seed(params.seed)
-        slots = self._slots.setdefault(size, self._new_slots(size))
+        slots = self._slots.get(size) or self._slots.setdefault(size, new_slots(self.loaded, size))
         for index in range(params.num_return_sequences):
             text = TextStream(self.loaded.vocabulary, ticket.ids[-1], params.stop)
             row = Row(ticket=ticket, index=index, text=text, slots=slots, state=ticket.state)
@@ -259,15 +257,6 @@ class Batch:
             row.slots.activate(row)
 
     # slots
-    def _bucket_of(self, ticket: Ticket) -> int:
-        return bucket(len(ticket.ids) + ticket.request.params.max_new_tokens)
-
-    def _new_slots(self, positions: int) -> Slots:
-        model = self.loaded.model
-        config = model.config.get_text_config(decoder=True)
-        cache = SlotCache(config, positions, dtype=model.dtype, device=self.loaded.device)
-        return Slots(cache if self.loaded.batches else OwnCaches(positions, cache.row_bytes))
-
     def _in_order(self) -> list[Slots]:
         return [slots for _, slots in sorted(self._slots.items())]
 

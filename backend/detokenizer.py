@@ -26,17 +26,17 @@ class Vocabulary:
         # byte-level BPE (GPT-2) writes a blank as U+0120; SentencePiece writes it as U+2581
         byte_level = any(p.startswith("\u0120") for p in self.pieces)
         self._bytes_of = {c: b for b, c in bytes_to_unicode().items()} if byte_level else {}
+        # what `decode` drops: special tokens, and ids that only pad the vocabulary
+        padding = frozenset(i for i, piece in enumerate(self.pieces) if not piece)
+        self.silent_ids = self.special_ids | padding
+        # the 256 byte-fallback pieces `<0x00>` ... `<0xFF>`
+        self.byte_ids = frozenset(
+            i for i, piece in enumerate(self.pieces) if BYTE_PIECE.fullmatch(piece)
+        )
         self.diff = lru_cache(maxsize=200_000)(self._diff)
+        self.data = lru_cache(maxsize=None)(self._data)
 
-    def is_silent(self, token_id: int) -> bool:
-        """True for what `decode` drops: special tokens, and ids that only pad the vocabulary."""
-        return token_id in self.special_ids or not self.pieces[token_id]
-
-    def is_byte(self, token_id: int) -> bool:
-        """True for the 256 byte-fallback pieces `<0x00>` ... `<0xFF>`."""
-        return BYTE_PIECE.fullmatch(self.pieces[token_id]) is not None
-
-    def data(self, token_id: int) -> bytes:
+    def _data(self, token_id: int) -> bytes:
         """Return the bytes this token adds to the text; a special token adds its own spelling."""
         piece = self.pieces[token_id]
         if token_id in self.special_ids:
@@ -72,7 +72,7 @@ class TextStream:
     """The text of one growing row. Holds back incomplete bytes and what may begin a stop string."""
 
     def __init__(self, vocabulary: Vocabulary, context: int | None, stop: tuple[str, ...]) -> None:
-        silent = context is None or vocabulary.is_silent(context)
+        silent = context is None or context in vocabulary.silent_ids
         self._before = None if silent else context  # the last token that is fully printed
         self._vocabulary = vocabulary
         self._pending: tuple[int, ...] = ()  # tokens not yet printable
@@ -83,12 +83,12 @@ class TextStream:
 
     def push(self, token_id: int) -> str:
         """Take one token; return what became printable. Sets `stopped` at a whole stop string."""
-        if self._vocabulary.is_silent(token_id):
+        if token_id in self._vocabulary.silent_ids:
             return ""
         self._pending += (token_id,)
         text = self._vocabulary.diff(self._before, self._pending)
         # a run of bytes is decided only where it ends: decode turns a whole bad run into U+FFFD
-        undecided = self._vocabulary.is_byte(token_id) or text.endswith("\ufffd")
+        undecided = token_id in self._vocabulary.byte_ids or text.endswith("\ufffd")
         if self._stop:
             tentative = self._tail + text
             hits = [at for s in self._stop if (at := tentative.find(s)) >= 0]

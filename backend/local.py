@@ -213,9 +213,7 @@ class LocalEngine:
         A patient one is told False while its person's limits leave no place for it.
         """
         scheduler = self.scheduler
-        from backend.batch import Batch
-
-        needed = Batch(ticket.loaded).bytes_with(ticket)
+        needed = ticket.nbytes
         if needed > scheduler.kv_cache_bytes:
             raise LabError(
                 "kv_cache_exceeded",

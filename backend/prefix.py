@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from backend.kv_cache import SlotCache
 from backend.rows import Ticket
 
-LEAST = 32  # tokens; for fewer, reading them is as cheap
+LEAST = 8  # tokens; for fewer, waiting for another to read them costs more than it brings
 
 
 def shared(a: Sequence[int], b: Sequence[int]) -> int:

@@ -11,7 +11,7 @@ import torch
 from backend.automaton import Automaton
 from backend.channel import Channel
 from backend.detokenizer import TextStream
-from backend.kv_cache import SlotCache
+from backend.kv_cache import SlotCache, bucket
 from backend.models import LoadedModel
 from backend.own_cache import OwnCaches
 from backend.types import FinishReason, Request, TokenStep
@@ -34,6 +34,17 @@ class Ticket:
     read: int = 0  # of `ids`: how many are in the cache
     generator: torch.Generator | None = None
     rows: "list[Row]" = field(default_factory=list)  # those still running
+
+    @property
+    def bucket(self) -> int:
+        """Positions of each of its rows."""
+        return bucket(len(self.ids) + self.request.params.max_new_tokens)
+
+    @property
+    def nbytes(self) -> int:
+        """KV bytes of its rows, were nobody else there."""
+        rows = self.request.params.num_return_sequences
+        return new_slots(self.loaded, self.bucket).bytes_with(rows)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -121,3 +132,11 @@ class Slots:
         if a != b:
             self.cache.swap(a, b)
             self.rows[a], self.rows[b] = self.rows[b], self.rows[a]
+
+
+def new_slots(loaded: LoadedModel, positions: int) -> Slots:
+    """Return a bucket without rows; nothing is allocated yet."""
+    model = loaded.model
+    config = model.config.get_text_config(decoder=True)
+    cache = SlotCache(config, positions, dtype=model.dtype, device=loaded.device)
+    return Slots(cache if loaded.batches else OwnCaches(positions, cache.row_bytes))

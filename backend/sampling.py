@@ -25,6 +25,8 @@ STEPS: tuple[str, ...] = (
     "typical_p",
     "epsilon_cutoff",
 )
+LIKELIEST = 64  # tokens among which top-p's cut mostly lies
+ROUNDING_OF_SUMS = 1e-4  # more than sums of a vocabulary's probabilities differ by their order
 ROUNDING = 0.005  # how far from 1 the sum of given probabilities may be
 
 
@@ -35,8 +37,28 @@ def below_top_k(scores: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
 
 
 def outside_top_p(scores: torch.Tensor, rest: torch.Tensor) -> torch.Tensor:
-    """Return True for the smallest tokens whose mass together is at most `rest` = 1 - top_p."""
-    if scores.device.type == "cpu":  # numpy sorts faster than torch finds the best
+    """Return True for the smallest tokens whose mass together is at most `rest` = 1 - top_p.
+
+    The cut is looked for among the likeliest; where it is not there, or so near to a token that
+    rounding could decide, the row is sorted whole as the warper does.
+    """
+    best, ids = scores.topk(min(LIKELIEST, scores.shape[1]))
+    probs = scores.softmax(-1).gather(1, ids)
+    over = 1 - (probs.cumsum(-1) - probs) - rest  # of its mass and all below it; falls
+    kept = (over > 0).sum(-1, keepdim=True)
+    last = best.gather(1, (kept - 1).clamp(min=0))
+    first_gone = best.gather(1, kept.clamp(max=best.shape[1] - 1))
+    sure = (last > first_gone) & (over.abs().amin(-1, keepdim=True) > ROUNDING_OF_SUMS)
+    removed = scores < last
+    if not sure.all():
+        unsure = (~sure[:, 0]).nonzero()[:, 0]
+        removed[unsure] = outside_top_p_sorted(scores[unsure], rest[unsure])
+    return removed
+
+
+def outside_top_p_sorted(scores: torch.Tensor, rest: torch.Tensor) -> torch.Tensor:
+    """The same by sorting, in the warper's own order of sums."""
+    if scores.device.type == "cpu":  # numpy sorts faster than torch
         ascending = torch.from_numpy(np.sort(scores.numpy(), axis=-1))
     else:
         ascending = scores.sort().values
@@ -149,10 +171,42 @@ def warp(
     return scores, removed_by
 
 
+def _by_uniform() -> bool:
+    """Return whether torch draws exponential numbers as -log(1 - u) of its uniform doubles."""
+    a, b = (torch.Generator().manual_seed(7) for _ in range(2))
+    wanted = torch.empty(1000, dtype=torch.float32).exponential_(generator=a)
+    uniform = torch.empty(1000, dtype=torch.float64).uniform_(generator=b)
+    same_state = torch.equal(a.get_state(), b.get_state())
+    return same_state and torch.equal(as_noise(uniform), wanted)
+
+
+def noise_dtype(device: torch.device) -> torch.dtype:
+    """Return what `draw` fills: doubles on a CPU, whose logarithms are then taken all at once."""
+    return torch.float64 if device.type == "cpu" and BY_UNIFORM else torch.float32
+
+
+def draw(numbers: torch.Tensor, generator: torch.Generator) -> None:
+    """Fill (..., vocab) numbers of `noise_dtype`, for `as_noise`, from a request's generator."""
+    if numbers.dtype == torch.float64:
+        numbers.uniform_(generator=generator)  # a quarter of the price
+    else:
+        numbers.exponential_(generator=generator)
+
+
+def as_noise(numbers: torch.Tensor) -> torch.Tensor:
+    """Return the fp32 exponential numbers that `draw` stands for."""
+    return torch.log1p(-numbers).neg_().float() if numbers.dtype == torch.float64 else numbers
+
+
+BY_UNIFORM = _by_uniform()
+
+
 def exponential_noise(rows: int, vocab: int, generator: torch.Generator) -> torch.Tensor:
     """Return the (rows, vocab) numbers that `multinomial` would draw next from this generator."""
-    noise = torch.empty(rows, vocab, dtype=torch.float32, device=generator.device)
-    return noise.exponential_(generator=generator)
+    dtype = noise_dtype(generator.device)
+    numbers = torch.empty(rows, vocab, dtype=dtype, device=generator.device)
+    draw(numbers, generator)
+    return as_noise(numbers)
 
 
 @dataclass(frozen=True, kw_only=True)

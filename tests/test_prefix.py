@@ -97,7 +97,8 @@ def test_who_leaves_while_it_reads_keeps_nobody_waiting(loaded: LoadedModel) -> 
 
 def test_short_prompts_are_simply_read(loaded: LoadedModel) -> None:
     batch = Batch(loaded)
-    tickets = [ticket(loaded, seed) for seed in range(3)]
+    tickets = [ticket(loaded, seed, prompt="Hello.") for seed in range(3)]
+    assert len(tickets[0].ids) < LEAST
     for one in tickets:
         batch.join(one)
     assert list(pieces(batch, tickets).values()) == [len(tickets[0].ids)] * 3

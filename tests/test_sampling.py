@@ -13,7 +13,16 @@ from transformers.generation.logits_process import (
     TypicalLogitsWarper,
 )
 
-from backend.sampling import REMOVERS, RowParams, exponential_noise, warp
+import backend.sampling
+from backend.sampling import (
+    LIKELIEST,
+    REMOVERS,
+    RowParams,
+    exponential_noise,
+    outside_top_p,
+    outside_top_p_sorted,
+    warp,
+)
 from backend.types import SamplingParams
 
 VOCAB = 500
@@ -72,10 +81,39 @@ def test_removed_by_names_the_first_filter_that_removed() -> None:
     assert names == [""] * 4 + ["top_p"] + ["top_k"] * 5
 
 
-def test_a_draw_is_multinomials() -> None:
+@pytest.mark.parametrize("by_uniform", [True, False])
+def test_a_draw_is_multinomials(by_uniform: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert backend.sampling.BY_UNIFORM, "this torch draws another way: the slower one is used"
+    monkeypatch.setattr(backend.sampling, "BY_UNIFORM", by_uniform)
     for seed in range(50):
         p = torch.rand(3, VOCAB, generator=torch.Generator().manual_seed(seed)).softmax(-1)
         torch.manual_seed(seed)
         want = torch.multinomial(p, 1)[:, 0]
-        noise = exponential_noise(3, VOCAB, torch.Generator().manual_seed(seed))
+        generator = torch.Generator().manual_seed(seed)
+        noise = exponential_noise(3, VOCAB, generator)
         assert torch.equal((p / noise).argmax(-1), want)
+        assert torch.equal(generator.get_state(), torch.get_rng_state())
+
+
+def test_top_p_sorts_only_where_the_cut_is_not_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def counted(scores: torch.Tensor, rest: torch.Tensor) -> torch.Tensor:
+        asked.append(len(scores))
+        return outside_top_p_sorted(scores, rest)
+
+    monkeypatch.setattr(backend.sampling, "outside_top_p_sorted", counted)
+    generator = torch.Generator().manual_seed(1)
+    rest = torch.full((64, 1), 1 - 0.9)
+    peaked = 6 * torch.randn(64, 4 * VOCAB, generator=generator)
+    want = outside_top_p_sorted(peaked, rest)
+    assert (~want).sum(-1).max() < LIKELIEST
+    assert torch.equal(outside_top_p(peaked, rest), want)
+    assert sum(asked) <= 4
+    flat = torch.randn(64, 4 * VOCAB, generator=generator)
+    assert torch.equal(outside_top_p(flat, rest), outside_top_p_sorted(flat, rest))
+    assert asked[-1] == 64
+    tied = torch.tensor([[3.0, 1.0, 1.0, 1.0, 0.0]])
+    for p in (0.75, 0.85, 0.95):
+        cut = torch.tensor([[1 - p]])
+        assert torch.equal(outside_top_p(tied, cut), outside_top_p_sorted(tied, cut))
