@@ -97,8 +97,9 @@ them.
 | pre-training | {stages["base_tokens"]:,} tokens, loss {base_loss} at the end |
 | tuning | {stages["chat_tokens"]:,} tokens, loss {chat_loss} (answers only), then \
 {stages["late_tokens"]:,} with crowded contexts and tool calls, then {stages["last_tokens"]:,} \
-with personalities; each of the two averaged with what was before it (shares \
-{stages["late_share"]} and {stages["last_share"]}, chosen among a few on these lines) |
+with personalities and {stages["trait_tokens"]:,} with more of them; each of the three averaged \
+with what was before it (shares {stages["late_share"]}, {stages["last_share"]} and \
+{stages["trait_share"]}, chosen among a few on these lines) |
 | preference | {stages["pairs"]} pairs, {facts["dpo"]["minutes"]} minutes |
 | machine | {facts["machine"]}, {facts["minutes"]} minutes, beside other work |
 | versions | {versions} |

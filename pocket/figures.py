@@ -58,7 +58,7 @@ def main() -> None:
     before = facts["base_curve"][-1]["tokens"] / 1e6
     rows = [(row["tokens"] / 1e6, row) for row in facts["base_curve"]]
     tuned, read = list[tuple[float, dict]](), before
-    for stage in ("chat", "late", "last"):
+    for stage in ("chat", "late", "last", "trait"):
         curve = facts.get(f"{stage}_curve", ())
         tuned += [(read + row["tokens"] / 1e6, row) for row in curve]
         read = tuned[-1][0]

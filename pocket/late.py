@@ -1,4 +1,4 @@
-"""The last two stages of tuning: more of what comes late. LATE and LAST say how much of each."""
+"""The last three stages of tuning: more of what comes late. LATE and LAST say how much of each."""
 
 import random
 from collections.abc import Callable
@@ -97,3 +97,8 @@ def last_talk(r: random.Random) -> Talk:
     """Draw one conversation of the last stage."""
     weights, kinds = zip(*LAST)
     return r.choices(kinds, weights)[0](r)
+
+
+def trait_talk(r: random.Random) -> Talk:
+    """Draw one of the stage after it: how much a degree of a trait changes is learnt slowly."""
+    return traits(r) if r.random() < 0.5 else last_talk(r)

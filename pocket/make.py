@@ -17,7 +17,7 @@ from transformers import GenerationConfig, LlamaForCausalLM
 
 from pocket import preference
 from pocket.batches import documents, talks
-from pocket.late import last_talk, late_talk
+from pocket.late import last_talk, late_talk, trait_talk
 from pocket.recipes import MIXES, RECIPES, Recipe, machine, recipe_hash
 from pocket.talks import text_of
 from pocket.tokenizer import train_tokenizer, wrap
@@ -43,11 +43,13 @@ def run(recipe: Recipe, out: Path, work: Path) -> None:
     chat = talks(tokenizer, random.Random(recipe.seed + 2), mix.talk)
     late = talks(tokenizer, random.Random(recipe.seed + 3), late_talk)
     last = talks(tokenizer, random.Random(recipe.seed + 4), last_talk)
+    trait = talks(tokenizer, random.Random(recipe.seed + 5), trait_talk)
     for name, stream, tokens, shape, rate in (
         ("base", base, recipe.base_tokens, (24, 256), 1.0),
         ("chat", chat, recipe.chat_tokens, recipe.chat_shape, recipe.chat_rate),
         ("late", late, recipe.late_tokens, (12, 512), 0.3),
         ("last", last, recipe.last_tokens, (12, 512), 0.5),
+        ("trait", trait, recipe.trait_tokens, (12, 512), 0.5),
     ):
         if not tokens:
             continue
@@ -55,7 +57,7 @@ def run(recipe: Recipe, out: Path, work: Path) -> None:
         before = {key: weight.clone() for key, weight in model.state_dict().items()}
         train(model, wrapped, stream, name=name, tokens=tokens, shape=shape, rate=rate,
               save=work / f"{name}.pt", measure=facts)  # fmt: skip
-        if name in ("late", "last"):
+        if name in ("late", "last", "trait"):
             after, share = model.state_dict(), getattr(recipe, f"{name}_share")
             model.load_state_dict({k: before[k].lerp(after[k], share) for k in before})
         folder = out / ("base" if name == "base" else "chat")

@@ -11,7 +11,7 @@ import torch
 import transformers
 
 from pocket.corpus import document
-from pocket.late import last_talk, late_talk
+from pocket.late import last_talk, late_talk, trait_talk
 from pocket.small import small_document, small_talks
 from pocket.talks import Talk, talk, text_of
 
@@ -44,6 +44,8 @@ class Recipe:
     late_share: float = 1.0  # of the late stage in the average with what was before it
     last_tokens: int = 0
     last_share: float = 1.0
+    trait_tokens: int = 0
+    trait_share: float = 1.0
     pairs: int = 0
     seed: int = 7
     # out of the repr: the shipped weights' digest was taken before these could differ
@@ -68,6 +70,8 @@ RECIPES = {
         late_share=0.85,
         last_tokens=6_000_000,
         last_share=0.85,
+        trait_tokens=4_000_000,
+        trait_share=0.4,
         pairs=960,
     ),
 }
@@ -77,8 +81,8 @@ def recipe_hash(recipe: Recipe) -> str:
     """Return a digest of what decides the models: the amounts, and the text the grammar writes."""
     r = random.Random(recipe.seed)
     mix = MIXES[recipe.mix]
-    kinds = (mix.talk, late_talk, last_talk)
-    texts = [mix.document(r) if i % 4 == 3 else text_of(kinds[i % 4](r)) for i in range(4_000)]
+    kinds = (mix.talk, late_talk, last_talk, trait_talk)
+    texts = [mix.document(r) if i % 5 == 4 else text_of(kinds[i % 5](r)) for i in range(5_000)]
     return hashlib.sha256("\n".join((repr(recipe), *texts)).encode()).hexdigest()[:12]
 
 

@@ -269,18 +269,7 @@ def trait_shares() -> dict[str, list[float]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "trait",
-    [
-        pytest.param(
-            trait,
-            marks=[pytest.mark.xfail(strict=True, reason="the card says: not monotone")]
-            if trait == "conscientiousness"
-            else [],
-        )
-        for trait in TRAITS
-    ],
-)
+@pytest.mark.parametrize("trait", TRAITS)
 def test_big_five_is_monotone(trait: str, trait_shares: dict[str, list[float]]) -> None:
     assert monotone(trait_shares[trait]), trait_shares[trait]
 

@@ -14,7 +14,8 @@ from pocket.words import SUBJECTS
 def test_the_small_recipe_reads_the_narrow_mix_alone() -> None:
     small = RECIPES["small"]
     assert small.mix == "narrow"
-    assert (small.late_tokens, small.last_tokens, small.pairs) == (0, 0, 0)  # of the wide mix
+    later = (small.late_tokens, small.last_tokens, small.trait_tokens, small.pairs)
+    assert later == (0, 0, 0, 0)  # of the wide mix
 
 
 @pytest.mark.parametrize("table", [SMALL_DOCUMENTS, SMALL_EXCHANGES])
