@@ -5,6 +5,7 @@ perf_counter's, which processes of one machine share.
 """
 
 import asyncio
+import contextlib
 import json
 import time
 import uuid
@@ -115,7 +116,7 @@ async def _firsts(site: str, running: int, times: int, loads: int) -> list[Heard
 
     async def visitors() -> None:
         for _ in range(loads):
-            async with await learner(site):
+            async with contextlib.aclosing(await learner(site)):
                 await asyncio.sleep(0.6)  # a hundred in a minute
 
     beside = [asyncio.create_task(endless(c, n)) for n, c in enumerate(people[1:])]
