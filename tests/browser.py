@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 PATIENCE = 30_000  # ms; others may keep the machine busy
 # ms after each press, as a person would: for some 10 ms after a fold opens, Gradio puts back the
 # values that it opened with, and what a test put in by then is lost
-PACE = 100
+PACE = 30
 expect.set_options(timeout=PATIENCE)
 LAPTOP, PHONE = (1440, 900), (390, 844)
 ARGUMENTS = [
