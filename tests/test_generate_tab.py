@@ -175,8 +175,8 @@ def test_leaving_ends_the_repeats_too(
             assert until(lambda: lab.status().active_streams > 0)
             if leave == "stop":
                 page.locator("#generate-stop").click()
-                assert until(lambda: lab.status().active_streams == 0)
-        assert until(lambda: lab.status().active_streams == 0)
+                assert until(lambda: lab.status().active_streams == 0, 30)
+        assert until(lambda: lab.status().active_streams == 0, 30)
 
 
 def test_the_language_switch_keeps_the_tab_and_is_remembered(chromium: Browser, site: str) -> None:  # noqa: F811
