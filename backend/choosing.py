@@ -10,8 +10,9 @@ import torch
 
 from backend.automaton import constrained
 from backend.models import LoadedModel
+from backend.noise import as_noise, draw, noise_dtype
 from backend.rows import Row, Ticket
-from backend.sampling import REMOVERS, RowParams, as_noise, draw, noise_dtype, warp
+from backend.sampling import REMOVERS, RowParams, warp
 from backend.types import Candidate
 
 

@@ -11,7 +11,8 @@ import torch
 from transformers import DynamicCache
 
 from backend.models import LoadedModel
-from backend.sampling import RowParams, exponential_noise, warp
+from backend.noise import exponential_noise
+from backend.sampling import RowParams, warp
 from backend.scoring import forwards
 from backend.types import SamplingParams, TokenStep
 

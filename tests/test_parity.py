@@ -11,7 +11,8 @@ from transformers import GenerationConfig, set_seed
 
 from backend.lab import Lab
 from backend.models import LoadedModel
-from backend.sampling import RowParams, exponential_noise, warp
+from backend.noise import exponential_noise
+from backend.sampling import RowParams, warp
 from backend.types import Generation, SamplingParams
 
 ROUNDING_TIE = 1e-4  # in log p - log q, between the two best; DESIGN 2.2

@@ -13,12 +13,13 @@ from transformers.generation.logits_process import (
     TypicalLogitsWarper,
 )
 
+import backend.noise
 import backend.sampling
+from backend.noise import exponential_noise
 from backend.sampling import (
     LIKELIEST,
     REMOVERS,
     RowParams,
-    exponential_noise,
     outside_top_p,
     outside_top_p_sorted,
     warp,
@@ -83,8 +84,8 @@ def test_removed_by_names_the_first_filter_that_removed() -> None:
 
 @pytest.mark.parametrize("by_uniform", [True, False])
 def test_a_draw_is_multinomials(by_uniform: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert backend.sampling.BY_UNIFORM, "this torch draws another way: the slower one is used"
-    monkeypatch.setattr(backend.sampling, "BY_UNIFORM", by_uniform)
+    assert backend.noise.BY_UNIFORM, "this torch draws another way: the slower one is used"
+    monkeypatch.setattr(backend.noise, "BY_UNIFORM", by_uniform)
     for seed in range(50):
         p = torch.rand(3, VOCAB, generator=torch.Generator().manual_seed(seed)).softmax(-1)
         torch.manual_seed(seed)
