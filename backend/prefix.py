@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from backend.kv_cache import SlotCache
 from backend.rows import Ticket
 
-LEAST = 8  # tokens; for fewer, waiting for another to read them costs more than it brings
+LEAST = 8  # tokens; the course's own prompt shares that many
 
 
 def shared(a: Sequence[int], b: Sequence[int]) -> int:

@@ -123,7 +123,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> gr.Blocks:
     # Gradio starts 40 events at once and cannot end those in its own queue: let all wait in ours
     page.max_threads = 40 + 2 * (lab.settings.max_streams + lab.settings.max_queue)
     page.queue(default_concurrency_limit=None, max_size=None)
-    page._queue.sleep_when_free = LOOK_S  # a thousand times a second, it slows the model thread
+    page._queue.sleep_when_free = LOOK_S  # its own is a thousand times a second, per language
     return page
 
 
