@@ -36,7 +36,7 @@ test: $(STAMP) browser lint typecheck
 test-quick: $(STAMP)
 	$(BIN)/python -m pytest -m 'not slow and not browser'
 
-# in an environment of its own: Ray brings uvloop and httptools, which would serve the page too
+# in an environment of its own: Ray and what it brings are nothing that the page needs
 RAY := .venv-ray/bin
 RAY_STAMP := .venv-ray/installed
 

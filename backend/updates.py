@@ -39,7 +39,8 @@ async def updates(
             if finished:
                 break
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), timeout_s)
+                async with asyncio.timeout(timeout_s):  # wait_for makes a task each time
+                    await changed.wait()
             changed.clear()
             timeout_s = WAITING_UPDATE_S
             if (waits := place()) and not channel.finished:

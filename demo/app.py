@@ -30,6 +30,7 @@ from demo import theme
 from demo.caching import Caching
 from demo.capabilities import disable
 from demo.endpoints import add_endpoints, person_of
+from demo.event_stream import add_event_stream
 from demo.follow import attach, class_bar, visibility
 from demo.gate import Gate, told
 from demo.identity import Identity
@@ -151,6 +152,7 @@ def create_app(lab: Lab) -> FastAPI:
     )
     for lang in reversed(LANGS):  # the longer path first
         page = build(lab, identity, words(lang))
+        add_event_stream(app, page, "" if lang == "en" else f"/{lang}")
         gr.mount_gradio_app(
             app,
             page,

@@ -42,7 +42,8 @@ async def turns(
             if finished:
                 break
             try:
-                await asyncio.wait_for(changed.wait(), SILENT_S)
+                async with asyncio.timeout(SILENT_S):
+                    await changed.wait()
             except TimeoutError:
                 yield []
             changed.clear()

@@ -140,9 +140,11 @@ def test_an_event_stream_is_marked_for_proxies() -> None:
 
 def events(site: str, session: str) -> http.client.HTTPResponse:
     """Begin to read the page's own stream, asking for compression as a browser does."""
-    connection = http.client.HTTPConnection(urlsplit(site).netloc)
+    host, path = urlsplit(site).netloc, urlsplit(site).path
+    connection = http.client.HTTPConnection(host)
     headers = {"Accept-Encoding": "gzip, deflate, br"}
-    connection.request("GET", f"/gradio_api/queue/data?session_hash={session}", headers=headers)
+    address = f"{path}/gradio_api/queue/data?session_hash={session}"
+    connection.request("GET", address, headers=headers)
     return connection.getresponse()
 
 
