@@ -36,6 +36,7 @@ from demo.gate import Gate, told
 from demo.identity import Identity
 from demo.links import Fields, restored
 from demo.live import add_live_route
+from demo.page import Page, spare_threads
 from demo.sample_endpoints import add_sample_endpoints
 from demo.search_endpoints import add_search_endpoints
 from demo.sharing import Prefixed
@@ -75,7 +76,7 @@ MOST_SESSIONS = 1000  # the ones used last, of each language
 
 def build(lab: Lab, identity: Identity, words: Words) -> gr.Blocks:
     """Build the whole page in one language."""
-    with gr.Blocks(title=words("app.title"), fill_width=True, analytics_enabled=False) as page:
+    with Page(title=words("app.title"), fill_width=True, analytics_enabled=False) as page:
         page.space_id = None  # on a Space Gradio would fetch fonts and a header from elsewhere
         header(lab, words)
         labels = {
@@ -121,6 +122,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> gr.Blocks:
             queue=False,
             show_progress="hidden",
         )
+    spare_threads(page)
     # Gradio starts 40 events at once and cannot end those in its own queue: let all wait in ours
     page.max_threads = 40 + 2 * (lab.settings.max_streams + lab.settings.max_queue)
     page.queue(default_concurrency_limit=None, max_size=None)

@@ -11,7 +11,16 @@ window.lab.strip = function (element, props, trigger, watch) {
   const percent = (p) =>
     p === null ? "?" : p < 1e-4 ? "< 0.01 %" : (p >= 0.0995 ? (100 * p).toFixed(1) : (100 * p).toPrecision(2)) + " %";
   const named = (id) => (id < 0 ? "" : `id ${id} · `); // below 0: a server that gives no ids
-  let open = -1;
+  let open = -1, text = "", tokens = []; // what has been read of props.value.tokens, and what it says
+
+  // one JSON object a line, more of them while a run goes on
+  function read() {
+    const now = props.value.tokens;
+    if (!now.startsWith(text)) [text, tokens] = ["", []];
+    for (const line of now.slice(text.length).split("\n")) if (line) tokens.push(JSON.parse(line));
+    text = now;
+    return tokens;
+  }
 
   function chip(token, index, words) {
     const node = make(token.prompt ? "span" : "button", "t");
@@ -72,18 +81,19 @@ window.lab.strip = function (element, props, trigger, watch) {
 
   function draw() {
     const value = props.value, focused = element.contains(document.activeElement) && document.activeElement.dataset.i;
-    if (!value || !value.tokens) return;
+    if (!value || typeof value.tokens !== "string") return;
+    const tokens = read();
     if (value.run !== element.dataset.run) open = -1;
     element.dataset.run = value.run;
     const strip = make("div", "strip");
     strip.setAttribute("role", "group");
     strip.setAttribute("aria-label", value.words.strip);
-    value.tokens.forEach((token, index) => {
+    tokens.forEach((token, index) => {
       strip.append(chip(token, index, value.words));
       if (!token.special && token.shown.includes("\n")) strip.append(make("br"));
       if (index === open) strip.append(bars(token, index, value.words));
     });
-    if (!value.tokens.length) strip.append(make("span", "src", value.words.empty));
+    if (!tokens.length) strip.append(make("span", "src", value.words.empty));
     const nodes = [strip];
     if (value.branches.length > 1) {
       const list = make("ol", "branches");

@@ -27,7 +27,7 @@ from demo.widgets.own_script import own_script
 from demo.widgets.pieces import pieces_panel
 from demo.widgets.repeat import repeat_panel
 from demo.widgets.settings_row import read, settings_row
-from demo.widgets.token_strip import strip_value, token_strip
+from demo.widgets.token_strip import lines, strip_value, token_strip
 from demo.words import Words
 
 PROMPT = "Tell me a story about a dragon."  # the course's
@@ -130,14 +130,17 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
             return code_html("taken_apart", fill("taken_apart", values), words)
         return code_html("generate", fill("generate", values), words)
 
-    def draw(d: Desk, run: Run, *, done: bool, with_marks: bool) -> dict[str, object]:
+    def draw(
+        d: Desk, run: Run, *, done: bool, with_marks: bool, text: str | None = None
+    ) -> dict[str, object]:
         return strip_value(
             words,
             run=d.number,
             prompt=run.tokens,
             steps=run.steps,
+            text=text,
             done=done,
-            branches=[r.text for r in d.runs],
+            branches=[r.text for r in d.runs] if len(d.runs) > 1 else (),
             branch=d.shown,
             marks=with_marks,
             forks=lab.can("jobs"),
@@ -148,6 +151,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
     ) -> AsyncIterator[dict]:
         """Run and redraw; the desk keeps what there is when somebody stops."""
         began, first_s = time.perf_counter(), None
+        text = lines(run.tokens, run.steps)
         updates = lab.aupdates(
             run.prompt,
             run.params,
@@ -163,15 +167,16 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
                     continue
                 first_s = first_s or time.perf_counter() - began
                 run.steps.extend(update.steps)
+                text += lines(steps=update.steps)
                 new = len(run.steps)
                 yield {
-                    strip: draw(d, run, done=False, with_marks=with_marks),
+                    strip: draw(d, run, done=False, with_marks=with_marks, text=text),
                     ruler: marks.ruler(len(run.tokens), new, run.limit, words),
                     status: marks.say(words("generate.running", n=new)),
                 }
         ended = run.steps[-1].finish_reason or "cancelled"
         yield {
-            strip: draw(d, run, done=True, with_marks=with_marks),
+            strip: draw(d, run, done=True, with_marks=with_marks, text=text),
             status: marks.say(
                 words(
                     "generate.done",

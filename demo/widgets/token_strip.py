@@ -1,5 +1,6 @@
 """The token strip: what a run's records become for assets/strip.js. Data goes out, not markup."""
 
+import json
 import math
 from collections.abc import Sequence
 
@@ -27,6 +28,7 @@ def strip_value(
     run: int = 0,
     prompt: Sequence[TokenRecord] = (),
     steps: Sequence[TokenStep] = (),
+    text: str | None = None,
     done: bool = False,
     branches: Sequence[str] = (),
     branch: int = 0,
@@ -35,7 +37,8 @@ def strip_value(
 ) -> Value:
     """Return what the strip shows; prompt tokens first, then one chip per step.
 
-    `forks`: whether an alternative can be gone on from.
+    `text`: the `lines` of both, where they are there already. `forks`: whether an alternative can
+    be gone on from.
     """
     names = (
         "strip",
@@ -51,7 +54,7 @@ def strip_value(
     return {
         "run": str(run),
         "words": {name: words(f"strip.{name}") for name in (*names, "fork", "branch")},
-        "tokens": [*map(prompt_token, prompt), *map(new_token, steps)],
+        "tokens": lines(prompt, steps) if text is None else text,
         "start": len(prompt),
         "done": done,
         "branches": list(branches),
@@ -59,6 +62,16 @@ def strip_value(
         "marks": marks,
         "forks": forks,
     }
+
+
+def lines(prompt: Sequence[TokenRecord] = (), steps: Sequence[TokenStep] = ()) -> str:
+    """Return tokens as text, a JSON object a line.
+
+    Of a text that grows Gradio sends what is new. A tree of values it copies and compares leaf by
+    leaf, at each update and for each reader: the tokens of a class would keep the server busy.
+    """
+    tokens = [*map(prompt_token, prompt), *map(new_token, steps)]
+    return "".join(json.dumps(t, ensure_ascii=False, allow_nan=False) + "\n" for t in tokens)
 
 
 def prompt_token(record: TokenRecord) -> Value:
