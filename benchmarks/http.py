@@ -6,6 +6,7 @@ The server runs in this process as `python -m demo` runs it, its learners in ano
 person are lifted. --quick only shows that it runs.
 """
 
+import json
 import multiprocessing
 import os
 import statistics
@@ -113,6 +114,13 @@ def measure(lab: Lab, site: str, pool: ProcessPoolExecutor, quick: bool) -> tupl
             thread.join()
         return time.perf_counter() - began
 
+    def generate_tab() -> float:
+        found = pool.submit(learners.at_generate, site, NEW_TOKENS, seeds).result()
+        for h in found:  # the prompt's tokens are lines too
+            lines = [json.loads(line) for line in h.text.splitlines()]
+            assert sum(not token["prompt"] for token in lines) == NEW_TOKENS
+        return max(h.ended_s for h in found) - min(h.began_s for h in found)
+
     def first(running: int, loads: int = 0) -> Callable[[], float]:
         def arm() -> float:
             found = pool.submit(learners.firsts, site, running, probes, loads).result()
@@ -125,7 +133,8 @@ def measure(lab: Lab, site: str, pool: ProcessPoolExecutor, quick: bool) -> tupl
         {"bare": bare, "page": over_http("one", [learners.story(NEW_TOKENS, seeds[0])])}, pairs
     )
     runs = [learners.story(NEW_TOKENS, seed) for seed in seeds]
-    all_32 = rounds({"engine": engine, "page": over_http("streams", runs)}, pairs)
+    arms = {"engine": engine, "page": over_http("streams", runs), "generate": generate_tab}
+    all_32 = rounds(arms, pairs)
     firsts = rounds({"idle": first(0), "running": first(16), "loads": first(16, 100)}, pairs)
     rates = [
         pool.submit(learners.greedy, site, many, STREAMS - 1, 20).result() for _ in range(pairs)
@@ -144,6 +153,11 @@ def measure(lab: Lab, site: str, pool: ProcessPoolExecutor, quick: bool) -> tupl
             ratios(all_32["engine"], all_32["page"]),
             baseline=all_32["engine"],
             at_least=0.85,
+        ),
+        row(
+            f"{STREAMS} learners at Generate's own button, every token clickable / engine alone",
+            ratios(all_32["engine"], all_32["generate"]),
+            baseline=all_32["engine"],
         ),
         row(
             "p95 time to first token over HTTP, 16 running / idle",

@@ -57,6 +57,19 @@ async def functions(client: httpx.AsyncClient) -> dict[str, int]:
     return {d["api_name"]: d["id"] for d in found if isinstance(d["api_name"], str)}
 
 
+async def generate_tab(client: httpx.AsyncClient) -> tuple[int, list[object], int, int]:
+    """Return Generate's Run: its id, what the page sends, where limit and seed are in that."""
+    config = (await client.get("/config")).json()
+    props = {component["id"]: component["props"] for component in config["components"]}
+    named = {values.get("elem_id"): n for n, values in props.items()}
+    go = [named["generate-go"], "click"]
+    [run] = [d for d in config["dependencies"] if go in d["targets"]]
+    hot = {named["generate-temperature"]: 100.0, named["generate-top-p"]: 1.0}
+    data = [hot.get(n, props[n].get("value")) for n in run["inputs"]]
+    at = [run["inputs"].index(named[f"generate-{name}"]) for name in ("max-new-tokens", "seed")]
+    return run["id"], data, *at
+
+
 async def run(client: httpx.AsyncClient, index: int, data: list[object]) -> Heard:
     """Press a button and listen to the end. Raises RuntimeError with what an error said."""
     heard, session = Heard(began_s=time.perf_counter()), uuid.uuid4().hex
@@ -80,11 +93,12 @@ async def run(client: httpx.AsyncClient, index: int, data: list[object]) -> Hear
 
 def follow(heard: Heard, data: Sequence[object]) -> bool:
     """Apply an update, whole or a difference, to the text; return whether there is more."""
-    before, value = heard.text, data[0]  # ChatInterface has two outputs
+    before, value = heard.text, data[0]  # ChatInterface has two outputs, Generate five
     if isinstance(value, str):
         heard.text = value
-    for action, _, text in value if isinstance(value, list) else ():
-        heard.text = text if action == "replace" else heard.text + text
+    for action, path, text in value if isinstance(value, list) else ():
+        if path in ([], ["tokens"]):
+            heard.text = heard.text + text if action == "append" else text
     return heard.text != before
 
 
@@ -103,6 +117,30 @@ async def together(site: str, runs: Sequence[list[object]], people: int) -> list
 def crowd(site: str, runs: Sequence[list[object]], people: int) -> list[Heard]:
     """The same, for a process of its own."""
     return asyncio.run(together(site, runs, people))
+
+
+async def _at_generate(site: str, new_tokens: int, seeds: Sequence[int]) -> list[Heard]:
+    people = [await learner(site) for _ in seeds]
+    index, data, most, seed_at = await generate_tab(people[0])
+    data[most] = new_tokens
+    asked = []
+    for client, seed in zip(people, seeds):
+        mine = list(data)
+        mine[seed_at] = seed
+        asked.append(run(client, index, mine))
+    try:
+        return await asyncio.gather(*asked)
+    finally:
+        for client in people:
+            await client.aclose()
+
+
+def at_generate(site: str, new_tokens: int, seeds: Sequence[int]) -> list[Heard]:
+    """Have one person a seed press Run on Generate at the same moment; for a process of its own.
+
+    A run's text is what its token strip was sent: one JSON object a line.
+    """
+    return asyncio.run(_at_generate(site, new_tokens, seeds))
 
 
 async def _firsts(site: str, running: int, times: int, loads: int) -> list[Heard]:
