@@ -38,6 +38,7 @@ PLAIN: dict[str, list[object]] = {
 }
 TABLE: list[dict] = []
 FUNCTIONS: dict[str, int] = {}
+GENERATE: dict[str | None, object] = {}  # what the tab's own button sends, by elem_id, in order
 ALIKE: dict[str, object] = {}  # the first answer of what is the same for everybody
 COUNTS: collections.Counter[str] = collections.Counter()
 FAULTS: list[str] = []
@@ -80,6 +81,25 @@ class Learner(HttpUser):
         if isinstance(final, str) and streamed.strip() != final.strip():
             FAULTS.append(f"lost: {streamed!r} was streamed of {final!r}")
 
+    @task(8)
+    def at_generate(self) -> None:
+        """Press Run on Generate itself; its token strip must hold the text, token by token."""
+        known = random.choice([k for k in TABLE if k["endpoint"] == "complete"])
+        names = ("temperature", "top-p", "top-k", "epsilon", "max-new-tokens", "seed")
+        values = {f"generate-{n}": v for n, v in zip(names, known["data"][3:])}
+        values["generate-prompt"] = known["data"][0]
+        data = [values.get(str(name), value) for name, value in GENERATE.items()]
+        streamed, final = self.press("generate", data)
+        if not isinstance(final, dict):
+            return
+        COUNTS["texts"] += 1
+        right = said(final["tokens"]) == known["texts"][0]
+        COUNTS["texts_right"] += right
+        if not right:
+            FAULTS.append(f"wrong: generate {values}: {said(final['tokens'])!r}")
+        if streamed != final["tokens"]:
+            FAULTS.append(f"lost: {streamed!r} was streamed of {final['tokens']!r}")
+
     @task(6)
     def plain(self) -> None:
         """Ask for what is the same for everybody."""
@@ -115,7 +135,7 @@ class Learner(HttpUser):
             for line in answer.iter_lines():
                 message = json.loads(line[6:]) if line.startswith(b"data: ") else {"msg": ""}
                 if message["msg"] == "process_generating" and message["success"]:
-                    [value] = message["output"]["data"]
+                    value = message["output"]["data"][0]  # of Generate the token strip
                     streamed, before = followed(streamed, value), streamed
                     if not before and streamed:
                         FIRST_S.append(time.perf_counter() - began)
@@ -126,7 +146,7 @@ class Learner(HttpUser):
                     if not message["success"]:
                         error = str(message["output"].get("error"))
                     else:
-                        [final] = message["output"]["data"]
+                        final = message["output"]["data"][0]
                 elif message["msg"] == "unexpected_error":
                     error = message["message"]
             answer.success()
@@ -142,9 +162,26 @@ def followed(text: str, value: object) -> str:
     if isinstance(value, str):
         return value
     for edit in value if isinstance(value, list) else ():
-        if isinstance(edit, list) and edit[1] == [] and isinstance(edit[2], str):
-            text = edit[2] if edit[0] == "replace" else text + edit[2]
+        if isinstance(edit, list) and edit[1] in ([], ["tokens"]) and isinstance(edit[2], str):
+            text = text + edit[2] if edit[0] == "append" else edit[2]
     return text
+
+
+def said(tokens: str) -> str:
+    """Return the text that a token strip's new tokens make."""
+    new = [t for t in map(json.loads, tokens.splitlines()) if not (t["prompt"] or t["special"])]
+    return b"".join(bytes.fromhex(t["data"]) for t in new).decode(errors="replace").strip()
+
+
+def remember(config: dict) -> None:
+    """Note the page's functions, and what its Generate tab sends."""
+    FUNCTIONS.update({d["api_name"]: d["id"] for d in config["dependencies"] if d["api_name"]})
+    props = {component["id"]: component["props"] for component in config["components"]}
+    go = [next(n for n, p in props.items() if p.get("elem_id") == "generate-go"), "click"]
+    [run] = [d for d in config["dependencies"] if go in d["targets"]]
+    FUNCTIONS["generate"] = run["id"]
+    sent = (props[n] for n in run["inputs"])
+    GENERATE.update({values.get("elem_id"): values.get("value") for values in sent})
 
 
 def rss_mib(pid: int) -> float:
@@ -186,7 +223,7 @@ def main() -> int:
         while not ready(site):
             gevent.sleep(0.5)
         config = requests.get(site + "/config", headers={"Accept-Language": "en"}).json()
-        FUNCTIONS.update({d["api_name"]: d["id"] for d in config["dependencies"] if d["api_name"]})
+        remember(config)
         memory = soak(site, server.pid, asked.learners, 60 * asked.minutes)
         ended = server.poll()
     finally:

@@ -13,7 +13,8 @@ class Page(gr.Blocks):
     """Blocks that leave alone what a handler does not name.
 
     For each output that an update skips Gradio makes the component anew, reads the signatures of
-    its class and writes its configuration: 2 ms of the event loop, ten times a second, a learner.
+    its class and writes its configuration: on Generate 2 ms of the event loop an update, ten
+    updates a second a learner.
     """
 
     async def postprocess_data(
