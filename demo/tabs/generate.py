@@ -150,8 +150,7 @@ def build(lab: Lab, identity: Identity, words: Words) -> Fields:
         d: Desk, run: Run, with_marks: bool, request: gr.Request
     ) -> AsyncIterator[dict]:
         """Run and redraw; the desk keeps what there is when somebody stops."""
-        began, first_s = time.perf_counter(), None
-        text = lines(run.tokens, run.steps)
+        began, first_s, text = time.perf_counter(), None, lines(run.tokens, run.steps)
         updates = lab.aupdates(
             run.prompt,
             run.params,
