@@ -1,6 +1,7 @@
 """The page's Blocks say what Gradio's say, and make no component for what is left alone."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,10 @@ import gradio as gr
 import pytest
 from gradio.state_holder import SessionState
 
+from backend.types import TokenStep
 from demo.page import Page, spare_threads
+from demo.widgets.token_strip import lines, strip_value
+from demo.words import words
 
 UPDATES: dict[str, Callable[[dict[str, Any]], object]] = {
     "one of them": lambda c: {c["html"]: "<b>1</b>"},
@@ -82,8 +86,26 @@ def test_only_updates_of_html_and_state_go_without_a_thread() -> None:
     assert [function.postprocess for function in page.fns.values()] == [False, True]
 
 
-def test_a_long_text_grows_by_what_is_new() -> None:
+def test_of_a_strip_that_grows_only_the_new_tokens_are_sent() -> None:
     from gradio.utils import diff
 
-    before, after = {"tokens": "1\n" * 5000}, {"tokens": "1\n" * 5000 + "2\n"}
-    assert diff(before, after) == [["append", ["tokens"], "2\n"]]
+    first, then = (step(n) for n in (1, 2))
+    en, text = words("en"), lines(steps=[first])
+    before = strip_value(en, steps=[first])
+    after = strip_value(en, text=text + lines(steps=[then]))
+    assert after == strip_value(en, steps=[first, then])
+    assert diff(before, after) == [["append", ["tokens"], lines(steps=[then])]]
+    assert [json.loads(line)["id"] for line in str(after["tokens"]).splitlines()] == [1, 2]
+
+
+def step(token_id: int) -> TokenStep:
+    """Return a record of that token."""
+    return TokenStep(
+        row=0,
+        token_id=token_id,
+        piece="a",
+        text="a",
+        data=b"a",
+        logprob=-1.0,
+        prob=0.4,
+    )
