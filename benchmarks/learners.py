@@ -57,17 +57,13 @@ async def functions(client: httpx.AsyncClient) -> dict[str, int]:
     return {d["api_name"]: d["id"] for d in found if isinstance(d["api_name"], str)}
 
 
-async def generate_tab(client: httpx.AsyncClient) -> tuple[int, list[object], int, int]:
-    """Return Generate's Run: its id, what the page sends, where limit and seed are in that."""
-    config = (await client.get("/config")).json()
+def generate_tab(config: dict) -> tuple[int, dict[str | None, object]]:
+    """Return the id of Generate's Run in a config, and what it sends, by elem_id in order."""
     props = {component["id"]: component["props"] for component in config["components"]}
-    named = {values.get("elem_id"): n for n, values in props.items()}
-    go = [named["generate-go"], "click"]
+    go = [next(n for n, p in props.items() if p.get("elem_id") == "generate-go"), "click"]
     [run] = [d for d in config["dependencies"] if go in d["targets"]]
-    hot = {named["generate-temperature"]: 100.0, named["generate-top-p"]: 1.0}
-    data = [hot.get(n, props[n].get("value")) for n in run["inputs"]]
-    at = [run["inputs"].index(named[f"generate-{name}"]) for name in ("max-new-tokens", "seed")]
-    return run["id"], data, *at
+    sent = (props[n] for n in run["inputs"])
+    return run["id"], {values.get("elem_id"): values.get("value") for values in sent}
 
 
 async def run(client: httpx.AsyncClient, index: int, data: list[object]) -> Heard:
@@ -121,13 +117,13 @@ def crowd(site: str, runs: Sequence[list[object]], people: int) -> list[Heard]:
 
 async def _at_generate(site: str, new_tokens: int, seeds: Sequence[int]) -> list[Heard]:
     people = [await learner(site) for _ in seeds]
-    index, data, most, seed_at = await generate_tab(people[0])
-    data[most] = new_tokens
-    asked = []
-    for client, seed in zip(people, seeds):
-        mine = list(data)
-        mine[seed_at] = seed
-        asked.append(run(client, index, mine))
+    index, page = generate_tab((await people[0].get("/config")).json())
+    hot = {"generate-temperature": 100.0, "generate-top-p": 1.0}
+    page |= {**hot, "generate-max-new-tokens": new_tokens}
+    asked = (
+        run(client, index, list({**page, "generate-seed": seed}.values()))
+        for client, seed in zip(people, seeds)
+    )
     try:
         return await asyncio.gather(*asked)
     finally:

@@ -26,6 +26,7 @@ from pathlib import Path
 import gevent
 import requests
 
+from benchmarks.learners import generate_tab
 from benchmarks.report import machine, write
 from benchmarks.startup import free_port
 
@@ -176,12 +177,8 @@ def said(tokens: str) -> str:
 def remember(config: dict) -> None:
     """Note the page's functions, and what its Generate tab sends."""
     FUNCTIONS.update({d["api_name"]: d["id"] for d in config["dependencies"] if d["api_name"]})
-    props = {component["id"]: component["props"] for component in config["components"]}
-    go = [next(n for n, p in props.items() if p.get("elem_id") == "generate-go"), "click"]
-    [run] = [d for d in config["dependencies"] if go in d["targets"]]
-    FUNCTIONS["generate"] = run["id"]
-    sent = (props[n] for n in run["inputs"])
-    GENERATE.update({values.get("elem_id"): values.get("value") for values in sent})
+    FUNCTIONS["generate"], sent = generate_tab(config)
+    GENERATE.update(sent)
 
 
 def rss_mib(pid: int) -> float:
