@@ -2,9 +2,10 @@
 
 Only the model thread touches a Batch. A step runs the model once, on the last token of each active
 row and on the next piece of the prompts that are being read (chunked prefill: Agrawal et al., 2024,
-Sarathi-Serve), then chooses a token for each row that has its logits. Seeded text equals
-`generate`'s: a request draws once per step with shape (num_return_sequences, vocab) until its last
-row ends, from a generator of its own.
+Sarathi-Serve), then chooses a token for each row that has its logits. Where prompts come to their
+end they have every other step to themselves: their first tokens wait for no class. Seeded text
+equals `generate`'s: a request draws once per step with shape (num_return_sequences, vocab) until
+its last row ends, from a generator of its own.
 """
 
 import logging
@@ -38,6 +39,7 @@ class Batch:
         self._chooser = Chooser(loaded)
         self._slots: dict[int, Slots] = {}  # by bucket
         self._reading: list[Ticket] = []  # whose prompts are not whole in the cache
+        self._went_first = False  # newcomers, in the last step, before those that decode
         self._decoded: list[Row] = []  # the rows that `_logits` (rows, vocab) belongs to
         self._logits = torch.empty(0)
 
@@ -102,6 +104,8 @@ class Batch:
         if not self._run(turn):
             return turn
         rows = [row for slots in self._in_order() for row in slots.rows[: slots.active]]
+        if self._went_first:  # the others have taken their token of the last forward
+            rows = [row for row in rows if not row.new_tokens]
         if rows:
             turn.size = len(rows)
             self._choose(rows, turn)
@@ -187,7 +191,12 @@ class Batch:
             if slots.active:
                 parts.append(decode_part(slots, device))
         running = sum(len(part.rows) for part in parts)
-        pieces = list(self._pieces(READ_BESIDE + running if running else READ_ALONE))
+        budget = READ_BESIDE + running if running else READ_ALONE
+        pieces = list(self._pieces(budget))
+        ends = [(t, n) for t, n in pieces if t.read + n == len(t.ids) and n <= budget]
+        self._went_first = bool(running and ends) and not self._went_first
+        if self._went_first:  # a small forward: they need not wait for all rows' step
+            parts, pieces = [], ends
         parts += (chunk_part(ticket, n, device) for ticket, n in pieces)
         if not parts:
             return True

@@ -5,6 +5,9 @@ reads and writes through a `Window`, with an explicit 4-D mask and position_ids,
 for nothing but `update`.
 """
 
+import math
+import mmap
+
 import torch
 from transformers import PretrainedConfig
 from transformers.cache_utils import Cache
@@ -18,6 +21,15 @@ def bucket(positions: int) -> int:
     while size < positions:
         size *= 2
     return size
+
+
+def zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Return zeros; on the CPU a page that nobody wrote to takes no memory and no time yet."""
+    nbytes, posix = math.prod(shape) * dtype.itemsize, hasattr(mmap, "MAP_PRIVATE")
+    if device.type != "cpu" or not nbytes or not posix:
+        return torch.zeros(shape, dtype=dtype, device=device)
+    pages = mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return torch.frombuffer(pages, dtype=dtype).view(shape)
 
 
 class SlotCache:
@@ -56,8 +68,11 @@ class SlotCache:
         wanted = -(-rows // step) * step
         return self.rows if rows <= self.rows < 2 * wanted else wanted
 
-    def resize(self, rows: int) -> None:
-        """Allocate exactly `rows` rows; keeps what is in those that stay. One layer at a time."""
+    def resize(self, rows: int, length: int) -> None:
+        """Allocate exactly `rows` rows; those that stay keep their first `length` positions.
+
+        One layer at a time.
+        """
         if rows == self.rows and not self._torn:
             return
         self._torn = True
@@ -65,9 +80,9 @@ class SlotCache:
         kept = min(rows, self.rows)
         for tensors in (self.keys, self.values):
             for layer in range(self.num_layers):
-                new = torch.zeros(shape, dtype=self.dtype, device=self.device)
+                new = zeros(shape, self.dtype, self.device)
                 if kept:
-                    new[:kept] = tensors[layer][:kept]
+                    new[:kept, :, :length] = tensors[layer][:kept, :, :length]
                 tensors[layer : layer + 1] = [new]
         self.rows, self._torn = rows, False
 
@@ -81,10 +96,10 @@ class SlotCache:
         for mine, given in zip(ours, theirs):
             mine[target, :, :length] = given[source, :, :length]
 
-    def swap(self, a: int, b: int) -> None:
-        """Exchange two rows."""
+    def swap(self, a: int, b: int, length: int) -> None:
+        """Exchange the first `length` positions of two rows."""
         for tensor in (*self.keys, *self.values):
-            tensor[[a, b]] = tensor[[b, a]]
+            tensor[[a, b], :, :length] = tensor[[b, a], :, :length]
 
     def decoding(self, lengths: torch.Tensor, longest: int, first: int) -> "DecodeWindow":
         """A forward of one token for each row from `first` on."""

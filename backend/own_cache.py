@@ -44,7 +44,7 @@ class OwnCaches:
         """Return how many rows are allocated once `rows` are needed."""
         return rows
 
-    def resize(self, rows: int) -> None:
+    def resize(self, rows: int, length: int) -> None:
         """Make room for exactly `rows` rows."""
         self.held = [*self.held[:rows], *[None] * (rows - self.rows)]
 
@@ -52,7 +52,7 @@ class OwnCaches:
         """Copy a row's cache over another's."""
         self.held[target] = copy.deepcopy(self.held[source])
 
-    def swap(self, a: int, b: int) -> None:
+    def swap(self, a: int, b: int, length: int) -> None:
         """Exchange two rows."""
         self.held[a], self.held[b] = self.held[b], self.held[a]
 

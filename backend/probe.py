@@ -66,7 +66,7 @@ def _right(model: PreTrainedModel, run: Run) -> bool:
         texts = [torch.arange(n, device=model.device) * 37 % config.vocab_size for n in LENGTHS]
         alone = [model(input_ids=ids[None]).logits[0].float() for ids in texts]
         slots = SlotCache(config, 2 * max(LENGTHS), dtype=model.dtype, device=model.device)
-        slots.resize(len(texts))
+        slots.resize(len(texts), 0)
         for tensor in (*slots.keys, *slots.values):
             tensor.fill_(1)
         pairs = []

@@ -95,7 +95,8 @@ class Slots:
 
     def fit(self) -> None:
         """Allocate what the rows need; called once before a forward and not once per row."""
-        self.cache.resize(self.cache.rows_for(len(self.rows)))
+        longest = max((row.length for row in self.rows), default=0)
+        self.cache.resize(self.cache.rows_for(len(self.rows)), longest)
 
     def activate(self, row: Row) -> None:
         """Let a row decode from now on."""
@@ -130,7 +131,7 @@ class Slots:
 
     def _swap(self, a: int, b: int) -> None:
         if a != b:
-            self.cache.swap(a, b)
+            self.cache.swap(a, b, max(self.rows[a].length, self.rows[b].length))
             self.rows[a], self.rows[b] = self.rows[b], self.rows[a]
 
 

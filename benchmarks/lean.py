@@ -92,7 +92,7 @@ class Streams:
         """Return an empty cache."""
         config, device = self.model.config, torch.device("cpu")
         slots = SlotCache(config, positions, dtype=torch.float32, device=device)
-        slots.resize(rows)
+        slots.resize(rows, 0)
         return slots
 
 

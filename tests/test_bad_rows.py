@@ -105,19 +105,20 @@ def test_a_row_of_nans(loaded: LoadedModel, alone: list) -> None:
 def test_the_place_of_a_bad_row_can_be_used_again(loaded: LoadedModel, alone: list) -> None:
     batch, tickets = joined(loaded)
     with torch.inference_mode():
-        batch.step()
+        while not tickets[1].output_tokens:
+            batch.step()
         for row in tickets[1].rows:
             for values in row.slots.cache.values:
                 values[row.slots.rows.index(row)] = torch.nan
-        later = ticket(loaded, 3)
+        later = ticket(loaded, 2, n=2)
 
         def join(n: int) -> None:
-            if n == 2:
+            if n == 1:  # at once: as many rows as before, so that the storage stays
                 batch.join(later)
 
         turns = run(batch, join)
     assert [bad for turn in turns for bad, _ in turn.failed] == [tickets[1]]
-    assert ids(later) == alone[2]
+    assert (ids(later), ids(tickets[2])) == (alone[1], alone[2])
 
 
 class Raises(Automaton):
@@ -209,6 +210,23 @@ def test_short_prompts_overtake_a_long_one(loaded: LoadedModel) -> None:
         batch.step()
     assert short.output_tokens
     assert not long.output_tokens
+
+
+def test_newcomers_go_first_and_those_who_run_not_without_end(
+    loaded: LoadedModel, alone: list
+) -> None:
+    batch, (running, *_) = Batch(loaded), three(loaded)
+    batch.join(running)
+    batch.step()
+    newcomers, counts = [ticket(loaded, 2, n=2) for _ in range(6)], []
+    for newcomer in newcomers:
+        batch.join(newcomer)
+        counts.append((batch.step().size, running.output_tokens))
+    # a step for one newcomer, then one for all with the next newcomer among them
+    assert counts == [(2, 1), (5, 2), (2, 2), (9, 3), (2, 3), (13, 4)]
+    run(batch)
+    assert ids(running) == alone[0]
+    assert [ids(newcomer) for newcomer in newcomers] == [alone[1]] * 6
 
 
 def test_each_bucket_is_charged_by_itself(loaded: LoadedModel) -> None:

@@ -37,7 +37,7 @@ def lean_on(device: str) -> tuple[LeanLlama, SlotCache]:
     lean = LeanLlama.of(model)
     assert lean
     slots = SlotCache(config, POSITIONS, dtype=torch.float32, device=torch.device(device))
-    slots.resize(ROWS)
+    slots.resize(ROWS, 0)
     for tensor in (*slots.keys, *slots.values):
         tensor.normal_()
     return lean, slots
@@ -112,7 +112,7 @@ def test_a_storage_that_moved_is_captured_anew(monkeypatch: pytest.MonkeyPatch) 
     assert len(made) == 1
     steps.decode(one.repeat(2), one.repeat(2), slots)
     assert len(made) == 2
-    slots.resize(ROWS + 1)
+    slots.resize(ROWS + 1, POSITIONS)
     warm_up(steps, slots)
     check_steps(steps, lean, slots)
     assert len(made) == 4  # of four rows and of two

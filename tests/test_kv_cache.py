@@ -1,10 +1,14 @@
 """Rows of the slot cache keep their contents through growth, moves and swaps."""
 
+import os
+from pathlib import Path
+
 import pytest
 import torch
 from transformers import LlamaConfig
 
-from backend.kv_cache import DecodeWindow, PromptWindow, SlotCache, bucket
+from backend.kv_cache import DecodeWindow, PromptWindow, SlotCache, bucket, zeros
+from backend.row_faults import is_oom
 
 CONFIG = LlamaConfig(
     hidden_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2
@@ -18,7 +22,7 @@ def test_bucket(positions: int, size: int) -> None:
 
 def make(rows: int = 0) -> SlotCache:
     cache = SlotCache(CONFIG, 256, dtype=torch.float32, device=torch.device("cpu"))
-    cache.resize(rows)
+    cache.resize(rows, 0)
     return cache
 
 
@@ -30,6 +34,10 @@ def write(cache: SlotCache, row: int, start: int, n: int, value: float) -> None:
         assert keys.shape == values.shape == (1, 2, start + n, 16)
 
 
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def read(cache: SlotCache, row: int, n: int) -> list[float]:
     assert torch.equal(cache.keys[1], -cache.values[1])
     return cache.keys[1][row, 0, :n, 0].tolist()
@@ -39,6 +47,20 @@ def test_bytes_are_what_is_allocated() -> None:
     cache = make(3)
     held = sum(t.nbytes for t in (*cache.keys, *cache.values))
     assert cache.nbytes == held == 3 * cache.row_bytes == 3 * 2 * 2 * 2 * 16 * 256 * 4
+
+
+def test_memory_comes_with_what_is_written() -> None:
+    before = resident_bytes()
+    cache = make(3000)
+    write(cache, 2999, 0, 1, 1.0)
+    assert cache.nbytes > 300e6
+    assert resident_bytes() - before < 100e6
+
+
+def test_more_than_there_is_room_for_is_told_as_such() -> None:
+    with pytest.raises(Exception) as failed:
+        zeros((2**50,), torch.float32, torch.device("cpu"))
+    assert is_oom(failed.value)
 
 
 def test_a_prompt_in_pieces_then_a_token_in_each_row() -> None:
@@ -72,10 +94,10 @@ def test_one_row_decodes_alone() -> None:
 def test_resizing_keeps_contents() -> None:
     cache = make(1)
     write(cache, 0, 0, 2, 1.0)
-    cache.resize(4)
+    cache.resize(4, 2)
     write(cache, 3, 0, 2, 4.0)
     assert (read(cache, 0, 2), read(cache, 3, 2)) == ([1.0, 1.0], [4.0, 4.0])
-    cache.resize(2)
+    cache.resize(2, 2)
     assert cache.nbytes == 2 * cache.row_bytes
     assert read(cache, 0, 2) == [1.0, 1.0]
 
@@ -86,7 +108,7 @@ def test_move_swap_and_wipe() -> None:
         write(cache, row, 0, 2, float(row + 1))
     cache.move(2, 0, 2)
     assert read(cache, 0, 2) == [3.0, 3.0]
-    cache.swap(0, 1)
+    cache.swap(0, 1, 2)
     assert (read(cache, 0, 2), read(cache, 1, 2)) == ([2.0, 2.0], [3.0, 3.0])
     write(cache, 2, 0, 2, float("nan"))
     cache.wipe(2)

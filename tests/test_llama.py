@@ -112,8 +112,8 @@ def test_rows_of_several_lengths_and_buckets_go_at_once() -> None:
     texts = [torch.randint(300, (n,)) for n in (5, 12, 7)]
     small = SlotCache(config, 16, dtype=model.dtype, device=model.device)
     large = SlotCache(config, 32, dtype=model.dtype, device=model.device)
-    small.resize(2)
-    large.resize(1)
+    small.resize(2, 0)
+    large.resize(1, 0)
     for slot, ids in enumerate(texts[:2]):
         part = (slice(0, 1), PromptWindow(small, slot, 0, len(ids) - 1), triangle(1, len(ids) - 1))
         lean(ids[None, :-1], torch.arange(len(ids) - 1)[None], [part])
