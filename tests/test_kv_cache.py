@@ -58,7 +58,7 @@ def test_memory_comes_with_what_is_written() -> None:
 
 
 def test_more_than_there_is_room_for_is_told_as_such() -> None:
-    with pytest.raises(Exception) as failed:
+    with pytest.raises(OSError, match="annot allocate memory") as failed:
         zeros((2**50,), torch.float32, torch.device("cpu"))
     assert is_oom(failed.value)
 
