@@ -2,10 +2,10 @@
 
 Only the model thread touches a Batch. A step runs the model once, on the last token of each active
 row and on the next piece of the prompts that are being read (chunked prefill: Agrawal et al., 2024,
-Sarathi-Serve), then chooses a token for each row that has its logits. Where prompts come to their
-end they have every other step to themselves: their first tokens wait for no class. Seeded text
-equals `generate`'s: a request draws once per step with shape (num_return_sequences, vocab) until
-its last row ends, from a generator of its own.
+Sarathi-Serve), then chooses a token for each row that has its logits. Short prompts have every
+other step to themselves, so that their first tokens do not wait for all rows'. Seeded text equals
+`generate`'s: a request draws once per step with shape (num_return_sequences, vocab) until its last
+row ends, from a generator of its own.
 """
 
 import logging
@@ -193,9 +193,9 @@ class Batch:
         running = sum(len(part.rows) for part in parts)
         budget = READ_BESIDE + running if running else READ_ALONE
         pieces = list(self._pieces(budget))
-        ends = [(t, n) for t, n in pieces if t.read + n == len(t.ids) and n <= budget]
+        ends = [(t, n) for t, n in pieces if t.read + n == len(t.ids) <= budget]
         self._went_first = bool(running and ends) and not self._went_first
-        if self._went_first:  # a small forward: they need not wait for all rows' step
+        if self._went_first:  # a small forward
             parts, pieces = [], ends
         parts += (chunk_part(ticket, n, device) for ticket, n in pieces)
         if not parts:

@@ -51,8 +51,8 @@ window.lab.strip = function (element, props, trigger, watch) {
     head.append(make("span", "badge", words.measured));
     head.append(make("span", "src", `${words.chosen} ${named(token.id)}${token.piece} · ${words.bytes} ${token.data}`));
     pop.append(head);
-    const top = Math.max(...token.alternatives.map((c) => c.raw), token.p);
-    const rows = [...token.alternatives];
+    const rows = token.alternatives.map(([id, piece, raw, prob, cut]) => ({ id, piece, raw, prob, cut }));
+    const top = Math.max(...rows.map((c) => c.raw), token.p);
     if (!rows.some((c) => c.id === token.id)) rows.push({ id: token.id, piece: token.piece, raw: token.p, prob: token.prob, cut: "" });
     for (const c of rows) {
       const row = make("div", "bar" + (c.id === token.id ? " on" : "") + (c.cut ? " cut" : ""));

@@ -10,6 +10,7 @@ from backend.types import TokenRecord, TokenStep
 from demo.words import Words
 
 Value = dict[str, object]
+WRITE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def token_strip(words: Words, elem_id: str) -> gr.HTML:
@@ -71,7 +72,7 @@ def lines(prompt: Sequence[TokenRecord] = (), steps: Sequence[TokenStep] = ()) -
     leaf, at each update and for each reader: the tokens of a class would keep the server busy.
     """
     tokens = [*map(prompt_token, prompt), *map(new_token, steps)]
-    return "".join(json.dumps(t, ensure_ascii=False, allow_nan=False) + "\n" for t in tokens)
+    return "".join(WRITE(token) + "\n" for token in tokens)
 
 
 def prompt_token(record: TokenRecord) -> Value:
@@ -102,14 +103,8 @@ def new_token(step: TokenStep) -> Value:
         "prompt": False,
         "p": shared(math.exp(step.logprob)),
         "prob": shared(step.prob),
-        "alternatives": [
-            {
-                "id": c.token_id,
-                "piece": c.text,
-                "raw": shared(math.exp(c.logprob)),
-                "prob": shared(c.prob),
-                "cut": c.removed_by,
-            }
+        "alternatives": [  # most of what is sent: lists, as strip.js names them
+            (c.token_id, c.text, shared(math.exp(c.logprob)), shared(c.prob), c.removed_by)
             for c in step.alternatives
         ],
     }
