@@ -2,7 +2,7 @@
 
 import contextlib
 import mmap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
@@ -66,17 +66,18 @@ class Candidates(Sequence[Candidate]):
         return self._n
 
     def __getitem__(self, i):  # type: ignore[no-untyped-def]  # one for an int, a tuple for a slice
-        if isinstance(i, slice):
-            return tuple(self[k] for k in range(*i.indices(self._n)))
-        at = self._row, range(self._n)[i]
-        token_id, logprob, prob, remover = (column[at].item() for column in self._best)
-        return Candidate(
-            token_id=token_id,
-            text=self._pieces[token_id],
-            logprob=logprob,
-            prob=prob,
-            removed_by=REMOVERS[remover],
-        )
+        return tuple(self)[i]
+
+    def __iter__(self) -> Iterator[Candidate]:
+        columns = (column[self._row, : self._n].tolist() for column in self._best)
+        for token_id, logprob, prob, remover in zip(*columns):
+            yield Candidate(
+                token_id=token_id,
+                text=self._pieces[token_id],
+                logprob=logprob,
+                prob=prob,
+                removed_by=REMOVERS[remover],
+            )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)

@@ -9,7 +9,6 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from types import SimpleNamespace
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_HEARTBEAT_INTERVAL", "10")  # its own 15 s are what proxies allow
@@ -36,7 +35,7 @@ from demo.gate import Gate, told
 from demo.identity import Identity
 from demo.links import Fields, restored
 from demo.live import add_live_route
-from demo.page import Page, spare_threads
+from demo.page import Page, Unconfigured, spare_threads
 from demo.sample_endpoints import add_sample_endpoints
 from demo.search_endpoints import add_search_endpoints
 from demo.sharing import Prefixed
@@ -71,7 +70,7 @@ TABS: tuple[tuple[str, str, Callable[[Lab, Identity, Words], Fields]], ...] = (
 )
 LOAD_AFTER_S = 3.0
 LOOK_S = 0.005  # how often Gradio looks for new events
-MOST_SESSIONS = 1000  # the ones used last, of each language
+MOST_SESSIONS = 1000  # of each language, the ones used last; Gradio keeps ten thousand an hour
 
 
 def build(lab: Lab, identity: Identity, words: Words) -> gr.Blocks:
@@ -169,25 +168,14 @@ def create_app(lab: Lab) -> FastAPI:
             ssr_mode=False,
             max_file_size="1mb",
         )
-        lighten(page)
+        page.state_holder.capacity = MOST_SESSIONS
+        page.state_holder.blocks = Unconfigured(page)  # type: ignore[assignment]  # all it reads
     # the last one added is the first that a request passes
     app.add_middleware(Prefixed)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Caching)
     app.add_middleware(Gate, lab=lab, identity=identity)
     return app
-
-
-def lighten(page: gr.Blocks) -> None:
-    """Keep Gradio from copying every component's configuration into each session.
-
-    It does so for links that restore a whole page, at 0.1 s and about a megabyte a session; ours
-    name a tab and its settings, and what a session changes it keeps as before. Of closed pages
-    Gradio keeps the sessions for an hour, the latest ten thousand.
-    """
-    light = SimpleNamespace(default_config=page.default_config, blocks={})
-    page.state_holder.capacity = MOST_SESSIONS
-    page.state_holder.blocks = light  # type: ignore[assignment]  # all that a session reads
 
 
 def add_routes(app: FastAPI, lab: Lab) -> None:

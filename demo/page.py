@@ -1,10 +1,11 @@
 """The page's Blocks: an update costs what it changes, for a class of learners who all look on."""
 
+from copy import copy
 from typing import Any
 
 import gradio as gr
 from gradio.block_function import BlockFunction
-from gradio.blocks import convert_component_dict_to_list
+from gradio.blocks import Block, BlocksConfig, convert_component_dict_to_list
 from gradio.components.base import _Keywords
 from gradio.state_holder import SessionState
 
@@ -48,3 +49,24 @@ def spare_threads(page: gr.Blocks) -> None:
     for function in page.fns.values():
         if all(isinstance(block, (gr.HTML, gr.State)) for block in function.outputs):
             function.postprocess = False
+
+
+class Unconfigured:
+    """What a session copies of its page: components and handlers, not their configurations.
+
+    Gradio keeps every component's in each session, at 0.1 s and about a megabyte, and each value
+    that was sent, for links that restore a whole page; ours name a tab and its settings.
+    """
+
+    def __init__(self, page: gr.Blocks) -> None:
+        self._page, self.blocks = page, dict[int, Block]()
+
+    @property
+    def default_config(self) -> "Unconfigured":
+        """Itself: what a session makes a copy of."""
+        return self
+
+    def __copy__(self) -> BlocksConfig:
+        config = copy(self._page.default_config)
+        config.config_for_block = lambda *_: {}  # type: ignore[method-assign]
+        return config

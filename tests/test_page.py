@@ -10,7 +10,7 @@ import pytest
 from gradio.state_holder import SessionState
 
 from backend.types import TokenStep
-from demo.page import Page, spare_threads
+from demo.page import Page, Unconfigured, spare_threads
 from demo.widgets.token_strip import lines, strip_value
 from demo.words import words
 
@@ -38,7 +38,7 @@ def built(kind: type[gr.Blocks]) -> tuple[gr.Blocks, dict[str, Any]]:
 def sent(kind: type[gr.Blocks], update: Callable[[dict[str, Any]], object]) -> object:
     """Return what a session is sent, and what it keeps; or how it is refused."""
     page, components = built(kind)
-    session = SessionState(page)
+    session = SessionState(Unconfigured(page) if kind is Page else page)
     [function] = page.fns.values()
     try:
         data = asyncio.run(page.postprocess_data(function, update(components), session))  # type: ignore[arg-type]
@@ -53,6 +53,18 @@ def sent(kind: type[gr.Blocks], update: Callable[[dict[str, Any]], object]) -> o
 @pytest.mark.parametrize("update", UPDATES.values(), ids=UPDATES)
 def test_an_update_is_sent_as_gradio_sends_it(update: Callable[[dict[str, Any]], object]) -> None:
     assert sent(Page, update) == sent(gr.Blocks, update)
+
+
+def test_a_session_keeps_no_configurations_and_no_values_that_were_sent() -> None:
+    page, components = built(Page)
+    session = SessionState(Unconfigured(page))
+    [function] = page.fns.values()
+    for value in ("first", "second"):
+        update = {components["text"]: value, components["html"]: gr.HTML("x", visible=False)}
+        asyncio.run(page.postprocess_data(function, update, session))
+    assert all(config == {} for config in session.config_values.values())
+    assert not session[components["html"]._id].visible  # what it changed it keeps
+    assert page.default_config.config_for_block(0, [], components["html"])  # the page's own does
 
 
 def test_what_is_left_alone_is_not_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
