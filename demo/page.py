@@ -1,6 +1,6 @@
 """The page's Blocks: an update costs what it changes, for a class of learners who all look on."""
 
-from copy import copy
+from collections import ChainMap
 from typing import Any
 
 import gradio as gr
@@ -52,10 +52,11 @@ def spare_threads(page: gr.Blocks) -> None:
 
 
 class Unconfigured:
-    """What a session copies of its page: components and handlers, not their configurations.
+    """What a session has of its page: the components and handlers, and those it changed.
 
-    Gradio keeps every component's in each session, at 0.1 s and about a megabyte, and each value
-    that was sent, for links that restore a whole page; ours name a tab and its settings.
+    Gradio copies them into each session, with every component's configuration, at 0.1 s and about a
+    megabyte, and keeps each value that was sent, for links that restore a whole page; ours name a
+    tab and its settings.
     """
 
     def __init__(self, page: gr.Blocks) -> None:
@@ -67,6 +68,8 @@ class Unconfigured:
         return self
 
     def __copy__(self) -> BlocksConfig:
-        config = copy(self._page.default_config)
+        page, config = self._page.default_config, BlocksConfig(self._page)
+        config.blocks = ChainMap({}, page.blocks)  # type: ignore[assignment]  # what it changes
+        config.fns, config.fn_id, config.renderables = page.fns, page.fn_id, page.renderables
         config.config_for_block = lambda *_: {}  # type: ignore[method-assign]
         return config

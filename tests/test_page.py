@@ -63,7 +63,9 @@ def test_a_session_keeps_no_configurations_and_no_values_that_were_sent() -> Non
         update = {components["text"]: value, components["html"]: gr.HTML("x", visible=False)}
         asyncio.run(page.postprocess_data(function, update, session))
     assert all(config == {} for config in session.config_values.values())
-    assert not session[components["html"]._id].visible  # what it changed it keeps
+    assert not session[components["html"]._id].visible  # what it changed it keeps, and alone
+    assert page.blocks[components["html"]._id].visible
+    assert SessionState(Unconfigured(page))[components["html"]._id].visible
     assert page.default_config.config_for_block(0, [], components["html"])  # the page's own does
 
 
