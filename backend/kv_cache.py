@@ -5,9 +5,6 @@ reads and writes through a `Window`, with an explicit 4-D mask and position_ids,
 for nothing but `update`.
 """
 
-import math
-import mmap
-
 import torch
 from transformers import PretrainedConfig
 from transformers.cache_utils import Cache
@@ -21,15 +18,6 @@ def bucket(positions: int) -> int:
     while size < positions:
         size *= 2
     return size
-
-
-def zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    """Return zeros; on the CPU a page that nobody wrote to takes no memory and no time yet."""
-    nbytes, posix = math.prod(shape) * dtype.itemsize, hasattr(mmap, "MAP_PRIVATE")
-    if device.type != "cpu" or not nbytes or not posix:
-        return torch.zeros(shape, dtype=dtype, device=device)
-    pages = mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    return torch.frombuffer(pages, dtype=dtype).view(shape)
 
 
 class SlotCache:
@@ -80,7 +68,7 @@ class SlotCache:
         kept = min(rows, self.rows)
         for tensors in (self.keys, self.values):
             for layer in range(self.num_layers):
-                new = zeros(shape, self.dtype, self.device)
+                new = torch.zeros(shape, dtype=self.dtype, device=self.device)
                 if kept:
                     new[:kept, :, :length] = tensors[layer][:kept, :, :length]
                 tensors[layer : layer + 1] = [new]

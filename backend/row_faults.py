@@ -1,6 +1,5 @@
 """What is said where a request, a job or a load went wrong, and memory that is given back."""
 
-import errno
 from collections.abc import Callable
 
 import torch
@@ -24,8 +23,6 @@ def is_oom(error: BaseException) -> bool:
         return error.code == OOM
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    if isinstance(error, OSError):  # from mmap
-        return error.errno == errno.ENOMEM
     return isinstance(error, RuntimeError) and any(saying in str(error) for saying in SAYINGS)
 
 
