@@ -212,9 +212,7 @@ def test_short_prompts_overtake_a_long_one(loaded: LoadedModel) -> None:
     assert not long.output_tokens
 
 
-def test_newcomers_go_first_and_those_who_run_not_without_end(
-    loaded: LoadedModel, alone: list
-) -> None:
+def test_newcomers_have_every_other_step(loaded: LoadedModel, alone: list) -> None:
     batch, (running, *_) = Batch(loaded), three(loaded)
     batch.join(running)
     batch.step()
