@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
-from backend.lab import Lab
+from backend.lab import PAGE_UPDATE_S, Lab
 
 if TYPE_CHECKING:
     from backend.channel import Channel
@@ -19,6 +19,9 @@ async def turns(
 ) -> AsyncGenerator[list[object], None]:
     """Yield what a job has brought since the last time, an empty list after half a second of none.
 
+    The first at once, then about ten times a second: a page that is sent every step of a fast job
+    is still drawing the old ones when it is over.
+
     Closing it ends the job at its next turn. Raises LabError, and what the job raises.
     """
     begin = asyncio.create_task(asyncio.to_thread(_begin, lab, job, model, person))
@@ -27,7 +30,7 @@ async def turns(
     except asyncio.CancelledError:
         begin.add_done_callback(_leave)
         raise
-    loop, changed = asyncio.get_running_loop(), asyncio.Event()
+    loop, changed, due = asyncio.get_running_loop(), asyncio.Event(), 0.0
 
     def wake() -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed: nobody listens
@@ -37,15 +40,18 @@ async def turns(
         channel.listen(wake)
         while True:
             finished = channel.finished  # read before the items: none can come after it
-            if items := channel.take():
+            if (finished or loop.time() >= due) and (items := channel.take()):
                 yield items
+                due = loop.time() + PAGE_UPDATE_S
             if finished:
                 break
+            early_s = due - loop.time()
             try:
-                async with asyncio.timeout(SILENT_S):
+                async with asyncio.timeout(early_s if early_s > 0 else SILENT_S):
                     await changed.wait()
             except TimeoutError:
-                yield []
+                if early_s <= 0:
+                    yield []
             changed.clear()
         if channel.error:
             raise channel.error

@@ -1,8 +1,6 @@
 """Journeys through the Decoding tab, in Chromium, on the shipped model."""
 
 import asyncio
-import contextlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,12 +11,10 @@ from backend.beams import BeamParams
 from backend.lab import Lab
 from backend.mbr import best_of, expected_utilities, utilities
 from backend.types import SamplingParams
-from demo.jobs import turns
 from demo.searches import CASES, SAME, Search, searched
 from demo.tabs.decoding import DEFAULTS, PROMPT
 from demo.widgets.mbr_panel import DRAWN
 from tests.browser import LAPTOP, PHONE, chromium, visit  # noqa: F401  # a fixture
-from tests.test_scheduler import until
 
 browser = pytest.mark.browser
 PATIENCE_MS = 40_000
@@ -174,24 +170,3 @@ def test_a_link_restores_and_wrong_values_are_told(chromium: Browser, site: str)
         page.locator("#decoding-prompt textarea").fill(evil)
         press(page, "go", "finished")
         assert page.locator("#tab-decoding img").count() == 0
-
-
-def test_leaving_a_job_ends_it(lab: Lab) -> None:
-    left: list[str] = []
-
-    def forever(_: object) -> Iterator[int]:
-        try:
-            while True:
-                yield 1
-        finally:
-            left.append("closed")
-
-    async def leave() -> None:
-        running = turns(lab, forever, person="")
-        async with contextlib.aclosing(running):
-            async for _ in running:
-                break
-
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, leave()).result()
-    assert until(lambda: left == ["closed"])

@@ -45,9 +45,8 @@ def kv_panel(lab: Lab, identity: Identity, words: Words, prompt: Component) -> N
             async with contextlib.aclosing(turns(lab, job, person=person)) as updates:
                 async for items in updates:
                     pairs += [item for item in items if isinstance(item, Pair)]
-                    yield {told: marks.say(words("generate.running", n=len(pairs)))}
-                    if len(pairs) > 1:
-                        yield {shown: kv_html(pairs, words)}
+                    drawn = {shown: kv_html(pairs, words)} if len(pairs) > 1 else {}
+                    yield {told: marks.say(words("generate.running", n=len(pairs))), **drawn}
             yield {told: marks.say(words("memory.kv_done"))}
         except LabError as error:
             yield {told: marks.say(words.error(error), bad=True)}
