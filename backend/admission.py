@@ -111,6 +111,15 @@ def admissible_ids(request: Request, loaded: "LoadedModel") -> list[int]:
             value=repr(bad[0])[:40],
             allowed=f"0 to {size - 1}",
         )
+    if (highest := max(ids, default=0)) >= size:  # added to the tokenizer, not to the model
+        raise LabError(
+            "no_embedding",
+            f"the tokenizer reads this as token {highest}, and the model ends at {size - 1}",
+            "Leave that token out, or resize the model's embeddings",
+            field="prompt",
+            value=highest,
+            allowed=f"0 to {size - 1}",
+        )
     ids += request.prefix_ids
     if not ids:  # a template may write nothing: of a system message alone, say
         raise empty_prompt()

@@ -88,10 +88,9 @@ class Batch:
     @torch.inference_mode()
     def leave(self, ticket: Ticket, *, wipe: bool = False) -> None:
         """Free the slots of a request that ends early; `wipe` where its numbers are not sound."""
+        wipe = wipe or ticket in self._reading  # nobody has looked at what is read so far
         for row in ticket.rows:
-            if wipe and row.length:
-                row.slots.cache.wipe(row.slots.rows.index(row))
-            self._remove(row)
+            self._remove(row, wipe=wipe)
         ticket.rows = []
         if ticket in self._reading:
             self._reading.remove(ticket)
@@ -202,7 +201,8 @@ class Batch:
             return True
         turn.worked = True
         done: list[tuple[torch.Tensor, dict[Ticket, Exception]]] = []
-        if not found_room(lambda: done.append(self._forward(parts)), device):
+        everyone = len({row.ticket for slots in self._slots.values() for row in slots.rows})
+        if not found_room(lambda: done.append(self._forward(parts, everyone)), device):
             self._retire_newest([row for part in parts for row in part.rows], turn)
             return False
         [(logits, failed)] = done
@@ -282,8 +282,8 @@ class Batch:
                 elif row.ticket not in full and not slots.is_active(row):
                     slots.activate(row)
 
-    def _remove(self, row: Row) -> None:
-        row.slots.remove(row)
+    def _remove(self, row: Row, *, wipe: bool = False) -> None:
+        row.slots.remove(row, wipe=wipe)
         if not row.slots.rows:
             del self._slots[row.slots.cache.positions]
 

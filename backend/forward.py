@@ -76,10 +76,13 @@ class Forward:
         keeps = "logits_to_keep" in inspect.signature(loaded.model.forward).parameters
         self._last_only = {"logits_to_keep": 1} if keeps else {}
 
-    def __call__(self, parts: Sequence[Part]) -> tuple[torch.Tensor, dict[Ticket, Exception]]:
+    def __call__(
+        self, parts: Sequence[Part], running: int
+    ) -> tuple[torch.Tensor, dict[Ticket, Exception]]:
         """Return (rows of all parts, vocab) logits in fp32, and the requests that failed.
 
-        Where all fail it is the model or the device, and the error is raised.
+        Where all of the `running` requests fail it is the model or the device, and the error is
+        raised: those of one step may be newcomers by themselves.
         """
         ran_out = False
         if self._loaded.batches:  # others' own caches must not see a token twice
@@ -104,7 +107,7 @@ class Forward:
                     ran_out = ran_out or is_oom(error)
                     found.append(torch.full((1, self._loaded.info.vocab_size), torch.nan))
         tickets = {row.ticket for part in parts for row in part.rows}
-        if len(failed) == len(tickets) and self._loaded.batches:
+        if len(failed) == running and self._loaded.batches:
             raise next(iter(failed.values()))
         if ran_out and not failed and len(tickets) > 1:  # together they are too many
             late = newest(row for part in parts for row in part.rows)

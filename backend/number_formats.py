@@ -81,7 +81,7 @@ def number(text: str) -> float:
         return float(text.strip().replace("\u2212", "-"))
     except (ValueError, AttributeError):
         raise LabError(
-            "not_a_number",
+            "no_number",
             f"{str(text)[:40]!r} is not a number",
             field="number",
             value=str(text)[:40],
@@ -156,7 +156,7 @@ def _block(x: float, absmax: float) -> float:
     """Return the block's absmax with this number in it."""
     if not math.isfinite(x):
         raise LabError(
-            "not_a_number",
+            "no_number",
             f"a block has no scale with {x} in it",
             field="number",
             value=x,

@@ -112,15 +112,23 @@ class Slots:
         """True where the row decodes."""
         return self.rows.index(row) < self.active
 
-    def remove(self, row: Row) -> None:
-        """Take a row out: the last active one moves into its slot, the last into that one's."""
+    def remove(self, row: Row, *, wipe: bool = False) -> None:
+        """Take a row out: the last active one moves into its slot, the last into that one's.
+
+        `wipe`: zero its slot before, and after it the one that is left empty, since whoever moved
+        may be no better.
+        """
         slot = self.rows.index(row)
+        if wipe and row.length:
+            self.cache.wipe(slot)
         if slot < self.active:
             self.active -= 1
             self._replace(slot, self.active)
             slot = self.active
         self._replace(slot, len(self.rows) - 1)
         self.rows.pop()
+        if wipe and len(self.rows) < self.cache.rows:
+            self.cache.wipe(len(self.rows))
 
     def _replace(self, slot: int, source: int) -> None:
         if slot != source:

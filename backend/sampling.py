@@ -25,6 +25,7 @@ STEPS: tuple[str, ...] = (
     "typical_p",
     "epsilon_cutoff",
 )
+COLDEST = 1e-30  # temperature: greedy already, and logits over less are infinite
 LIKELIEST = 64  # tokens among which top-p's cut mostly lies
 ROUNDING_OF_SUMS = 1e-4  # more than sums of a vocabulary's probabilities differ by their order
 ROUNDING = 0.005  # how far from 1 the sum of given probabilities may be
@@ -143,7 +144,7 @@ class RowParams:
                 torch.tensor([v for _, v in wanted], dtype=dtype, device=device)[:, None],
             )
         temperature = [row.temperature if row.do_sample else 1.0 for row in rows]
-        heat = torch.tensor(temperature, dtype=torch.float32, device=device)
+        heat = torch.tensor(temperature, dtype=torch.float32, device=device).clamp(min=COLDEST)
         return cls(temperature=heat[:, None], filters=filters)
 
 
@@ -193,7 +194,7 @@ def passes(
     yield passed("given", before, before)
     for name in order:
         if name == "temperature":
-            scores = scores / params.temperature
+            scores = scores / max(params.temperature, COLDEST)
             before = scores.softmax(-1)
         else:
             value = active(name, params, scores.shape[1])  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ async def updates(
 ) -> AsyncGenerator[StreamUpdate, None]:
     """Submit, as often as it takes, and yield to the end; closing it closes the channel.
 
-    While it waits it yields at least once a second, so that leaving is seen.
+    Up to its first token it yields at least once a second, so that leaving is seen.
     """
     loop, changed = asyncio.get_running_loop(), asyncio.Event()
 
@@ -31,16 +31,18 @@ async def updates(
         while not submit():
             yield StreamUpdate(waiting="own")
             await asyncio.sleep(PATIENT_S)
-        timeout_s = FIRST_WAITING_S
+        timeout_s, begun = FIRST_WAITING_S, False
         while True:
             finished = channel.finished  # read before the items: none can come after it
             if items := channel.take():
+                begun = True
                 yield StreamUpdate(steps=tuple(items))
             if finished:
                 break
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):  # wait_for makes a task each time
                     await changed.wait()
+            silent = not changed.is_set()
             changed.clear()
             timeout_s = WAITING_UPDATE_S
             if (waits := place()) and not channel.finished:
@@ -49,6 +51,8 @@ async def updates(
                     queue_position=waits.ahead,
                     expected_wait_s=waits.wait_s,
                 )
+            elif silent and not begun:
+                yield StreamUpdate(waiting="reading")
         if channel.error:
             raise channel.error
     finally:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 
@@ -75,7 +76,7 @@ def flat_content(content: object, bad: LabError) -> str:
 
 
 def as_json(record: TokenRecord | TokenStep) -> dict[str, object]:
-    """Return a record as plain JSON values; bytes as a list of numbers."""
+    """Return a record as plain JSON values: bytes as a list of numbers, no NaN or infinity."""
     values = plain(record)
     if isinstance(record, TokenStep):
         values["data"] = list(record.data)
@@ -85,7 +86,11 @@ def as_json(record: TokenRecord | TokenStep) -> dict[str, object]:
 
 def plain(record: TokenRecord | TokenStep | Candidate) -> dict[str, object]:
     """Return its fields; `dataclasses.asdict` copies each, at 28 times the price."""
-    return {field.name: getattr(record, field.name) for field in fields(record)}
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    for name in ("logprob", "prob"):  # a remote server may give none
+        if not math.isfinite(values.get(name, 0.0)):
+            values[name] = None
+    return values
 
 
 def add_endpoints(lab: Lab, identity: Identity, words: Words) -> None:

@@ -44,6 +44,10 @@ async def messages(queue: Queue, session: str) -> AsyncIterator[bytes]:
     if waiting is None:
         yield wire(UnexpectedErrorMessage(message="", session_not_found=True))
         return
+
+    def is_current() -> bool:
+        return queue.pending_messages_per_session.get(session) is waiting
+
     left = True
     try:
         while True:
@@ -54,6 +58,10 @@ async def messages(queue: Queue, session: str) -> AsyncIterator[bytes]:
                 said = [HeartbeatMessage()]
             while not waiting.empty():
                 said.append(waiting.get_nowait())
+            if not is_current():
+                # another stream of the session was left, and its events were ended with it
+                yield wire(UnexpectedErrorMessage(message="", session_not_found=True))
+                return
             if queue.stopped:
                 said = [UnexpectedErrorMessage(message="Server stopped unexpectedly.")]
             ended = queue.stopped or any([is_last(queue, session, message) for message in said])
@@ -64,8 +72,8 @@ async def messages(queue: Queue, session: str) -> AsyncIterator[bytes]:
                 left = False
                 return
     finally:
-        if left:
-            queue.pending_messages_per_session.pop(session, None)
+        if left and is_current():
+            queue.pending_messages_per_session.pop(session)
             await queue.clean_events(session_hash=session)
 
 

@@ -157,3 +157,23 @@ def test_both_pages_have_it(
     assert asked  # it came by our way
     stream.close()
     assert until(lambda: lab.status().active_streams == 0)
+
+
+def test_a_stream_whose_session_was_ended_by_another_says_so(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "get_heartbeat_rate", lambda: 0.01)
+
+    async def read() -> list[dict[str, Any]]:
+        old, new, found = reading(queue), reading(queue), list[dict[str, Any]]()
+        await anext(old)
+        found += said(await anext(new))
+        await old.aclose()
+        with contextlib.suppress(StopAsyncIteration):
+            found += said(await anext(new))
+            found += said(await anext(new))  # there is no more
+        return found
+
+    first, last = asyncio.run(read())
+    assert first["msg"] == "heartbeat"
+    assert last["session_not_found"] is True

@@ -50,6 +50,16 @@ def japanese_left(text: str) -> str:
     return found[0] if found else ""
 
 
+@pytest.mark.parametrize("lang", LANGS)
+def test_no_key_is_written_twice(lang: Lang) -> None:
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        keys = [key for key, _ in pairs]
+        assert len(set(keys)) == len(keys), [key for key in keys if keys.count(key) > 1]
+        return dict(pairs)
+
+    json.loads((HERE / "locales" / f"{lang}.json").read_text("utf-8"), object_pairs_hook=once)
+
+
 def test_the_rules_find_what_they_are_for() -> None:
     assert english_left("モデルは reads all tokens so far ので")
     assert english_left("Something went wrong in the lab itself")

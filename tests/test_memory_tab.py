@@ -72,7 +72,7 @@ def test_bits_and_the_estimate_answer_at_once(chromium: Browser, site: str) -> N
         page.locator("#memory-number input, #memory-number textarea").first.fill("70000")
         expect(boxes.locator("output")).to_have_text(["70000", "inf", "70144", "70000", "70000"])
         page.locator("#memory-number input, #memory-number textarea").first.fill("much")
-        expect(boxes).to_contain_text("not a number")
+        expect(boxes).to_contain_text("much is not a number")
         bars = page.locator("#memory-bars .memtrack")
         expect(bars).to_have_count(len(PRECISIONS))
         expect(page.locator("#memory-bars .diff")).to_have_count(1)  # fp32 on 16 GiB

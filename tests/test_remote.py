@@ -16,6 +16,7 @@ from backend.errors import LabError
 from backend.lab import Lab
 from backend.settings import Settings
 from backend.types import SamplingParams
+from demo.endpoints import as_json
 from demo.widgets.token_strip import strip_value
 from demo.words import LANGS, words
 from tests.conftest import serve
@@ -171,6 +172,7 @@ def test_an_option_that_is_refused_is_left_out_and_probabilities_may_be_missing(
         assert lab.engine.capabilities == {"seed"}
     assert [("stream_options" in body) for body in theirs.asked] == [True, False]
     assert all(math.isnan(step.logprob) for step in made.steps)
+    json.dumps(list(map(as_json, made.steps)), allow_nan=False)  # raises where it is no JSON
     tokens = str(strip_value(words("en"), steps=made.steps)["tokens"]).splitlines()
     assert [json.loads(token)["p"] for token in tokens] == [None] * len(TEXT)
 

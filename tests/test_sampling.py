@@ -22,6 +22,7 @@ from backend.sampling import (
     RowParams,
     outside_top_p,
     outside_top_p_sorted,
+    passes,
     warp,
 )
 from backend.types import SamplingParams
@@ -118,3 +119,13 @@ def test_top_p_sorts_only_where_the_cut_is_not_sure(monkeypatch: pytest.MonkeyPa
     for p in (0.75, 0.85, 0.95):
         cut = torch.tensor([[1 - p]])
         assert torch.equal(outside_top_p(tied, cut), outside_top_p_sorted(tied, cut))
+
+
+def test_a_temperature_near_nothing_is_greedy_and_not_nothing() -> None:
+    logits = torch.randn(1, VOCAB, generator=torch.Generator().manual_seed(1)) * 10
+    cold = SamplingParams(do_sample=True, temperature=1e-40)
+    params = RowParams.of([cold], vocab=VOCAB, device=torch.device("cpu"))
+    scores, _ = warp(logits, params, logits.topk(5).indices)
+    assert scores.softmax(-1)[0, logits.argmax()] == 1
+    *_, last = passes(logits[0], cold)
+    assert last.probs[logits.argmax()] == 1

@@ -14,9 +14,11 @@ from fastapi import Request
 from playwright.sync_api import Browser, expect
 
 from backend.beams import BeamParams
+from backend.channel import Channel
 from backend.lab import Lab
 from backend.settings import Settings
 from backend.types import SamplingParams, StreamUpdate
+from backend.updates import updates
 from demo.endpoints import person_of
 from demo.identity import PERSON, TEACHER, Identity
 from demo.searches import searched
@@ -65,7 +67,28 @@ def test_each_kind_of_waiting_has_words(lang: Lang) -> None:
     assert "3" in waiting_text(known, said)
     assert "8" in waiting_text(known, said)
     assert "8" in waiting_text(own, said)
-    assert waiting_text(StreamUpdate(waiting="loading"), said) == said("waiting.loading")
+    for plain in ("loading", "reading"):
+        assert waiting_text(StreamUpdate(waiting=plain), said) == said(f"waiting.{plain}")
+
+
+def test_who_waits_for_a_first_token_is_heard_of() -> None:
+    """Gradio sees at an update only that somebody has left."""
+    channel: Channel[int] = Channel(limit=8, update_s=0.0)
+
+    async def read() -> list[StreamUpdate]:
+        found = list[StreamUpdate]()
+        reading = updates(channel, lambda: True, lambda: None)  # type: ignore[arg-type]
+        async for update in reading:
+            found.append(update)
+            if len(found) == 1:
+                asyncio.get_running_loop().call_later(0.01, channel.put, [1])
+                asyncio.get_running_loop().call_later(1.3, channel.finish)
+        return found
+
+    # no more, though it was silent for longer than a second
+    first, then = asyncio.run(asyncio.wait_for(read(), 30))
+    assert first.waiting == "reading"
+    assert list(then.steps) == [1]
 
 
 def asked(cookies: dict[str, str], host: str) -> gr.Request:

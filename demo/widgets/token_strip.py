@@ -112,7 +112,7 @@ def new_token(step: TokenStep) -> Value:
 
 def shared(probability: float) -> float | None:
     """Return a probability as it is sent, None where the server gives none."""
-    return None if math.isnan(probability) else round(probability, 6)
+    return round(probability, 6) if math.isfinite(probability) else None
 
 
 def is_byte(piece: str) -> bool:
