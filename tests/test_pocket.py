@@ -234,7 +234,7 @@ CARD = json.loads((WEIGHTS / "evaluation.json").read_text())
 @pytest.fixture(scope="module")
 def measured() -> dict[tuple[str, str], Line]:
     torch.set_num_threads(1)
-    found = [*lines(WEIGHTS, n=200), *preference(WEIGHTS, n=200), *course_inputs(WEIGHTS)]
+    found = [*lines(WEIGHTS, n=200), *preference(WEIGHTS, n=100), *course_inputs(WEIGHTS)]
     return {(line.effect, line.name): line for line in found}
 
 

@@ -44,7 +44,7 @@ def teaching(
 
 @pytest.mark.parametrize(
     ("lang", "size", "dark"),
-    [("en", LAPTOP, False), ("ja", LAPTOP, True), ("ja", PHONE, False), ("en", PHONE, True)],
+    [("en", LAPTOP, False), ("ja", PHONE, True)],
 )
 def test_a_closed_tab_leaves_every_page_and_comes_back(
     chromium: Browser,  # noqa: F811
