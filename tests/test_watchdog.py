@@ -50,9 +50,9 @@ def test_a_turn_that_reads_a_prompt_is_announced(lab: Lab, monkeypatch: pytest.M
     scheduler, turns = lab.engine.scheduler, list[tuple[bool, bool]]()
     forward = Forward.__call__
 
-    def seen(self: Forward, parts: Sequence[Part]) -> tuple[torch.Tensor, dict]:
+    def seen(self: Forward, parts: Sequence[Part], running: int) -> tuple[torch.Tensor, dict]:
         turns.append((any(part.ticket for part in parts), bool(scheduler.announced)))
-        return forward(self, parts)
+        return forward(self, parts, running)
 
     monkeypatch.setattr(Forward, "__call__", seen)
     lab.generate("Tell me a story about a dragon.", SamplingParams(max_new_tokens=4))
