@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NEW_TOKENS = 160
 SPAN = 4  # steps to each side of a running minimum
-W, H, LEFT, BOTTOM = 520, 200, 44, 24  # of the drawing
+W, H, LEFT, BOTTOM = 520, 200, 64, 24  # of the drawing
 
 
 def kv_panel(lab: Lab, identity: Identity, words: Words, prompt: Component) -> None:
