@@ -10,8 +10,7 @@ from backend.errors import LabError
 
 FinishReason = Literal["stop", "length", "cancelled", "error"]
 Outcome = Literal["ok", "cancelled", "disconnected", "rejected", "oom", "error", "timeout"]
-# "own": for one of the same person's to end; "reading": its prompt is read
-Waiting = Literal["", "loading", "queued", "own", "reading"]
+Waiting = Literal["", "loading", "queued", "own", "reading"]  # "own": for the person's other runs
 ToolOutcome = Literal["ok", "bad_json", "unknown_tool", "bad_arguments", "failed"]
 Filter = Literal["top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff"]
 RemovedBy = Filter | Literal["constraint", ""]
