@@ -53,8 +53,8 @@ async def steady(
 ) -> AsyncGenerator[StreamUpdate, None]:
     """Yield the updates, and an empty one where none comes for KEEP_ALIVE_S.
 
-    While a constraint is built they say "loading": only as often, since an error may follow that is
-    better told by a status.
+    While a constraint is built ("loading") and a prompt is read: only as often, since an error may
+    follow that is better told by a status.
     """
     coming: asyncio.Future[StreamUpdate] | None = None
     last_s = time.monotonic()
@@ -68,7 +68,7 @@ async def steady(
                     update, coming = coming.result(), None
                 except StopAsyncIteration:
                     return
-                if update.waiting == "loading":
+                if update.waiting in ("loading", "reading"):
                     continue
             else:
                 update = StreamUpdate()

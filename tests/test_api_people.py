@@ -18,7 +18,7 @@ from starlette.types import Message, Receive, Send
 from backend import api, sse
 from backend.lab import Lab
 from backend.settings import Settings
-from backend.types import StreamUpdate
+from backend.types import StreamUpdate, Waiting
 from demo.endpoints import person_of
 from demo.gate import Gate, told
 from demo.identity import Identity
@@ -250,12 +250,15 @@ def test_a_stream_ends_with_a_client_that_leaves_or_takes_nothing(
     assert endless.closed
 
 
-def test_silence_is_broken_and_building_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("untold", ["loading", "reading"])
+def test_silence_is_broken_and_what_may_still_fail_is_not_told(
+    untold: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sse, "KEEP_ALIVE_S", 0.05)
     go = asyncio.Event()
 
     async def updates() -> AsyncGenerator[StreamUpdate, None]:
-        yield StreamUpdate(waiting="loading")
+        yield StreamUpdate(waiting=untold)
         await go.wait()
         yield StreamUpdate(waiting="queued")
 
